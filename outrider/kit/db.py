@@ -1,0 +1,167 @@
+"""PostgreSQL by hand-written SQL: a pool, transactions, and rows as dataclasses.
+
+`Db` is an open transaction by convention: transactions open at the edges only (request, job, engine step),
+everything below takes a `Db` and never commits. `%` in SQL is always written `%%`, with or without parameters.
+"""
+
+import select
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import is_dataclass
+from enum import Enum
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, LiteralString, Self, TypeVar, get_args, get_type_hints
+
+import orjson
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import class_row, dict_row, tuple_row
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool
+
+Db = AsyncConnection[Any]
+T = TypeVar("T")
+_NO_PARAMETERS: Mapping[str, Any] = MappingProxyType({})
+_CONNECT_SECONDS = 10
+_ENUM_FIELDS: dict[type[Any], tuple[tuple[str, type[Enum]], ...]] = {}
+
+set_json_dumps(orjson.dumps)
+set_json_loads(orjson.loads)
+
+
+class Database:
+    """A pool of connections. A connection whose server process has gone is replaced before it is handed out."""
+
+    def __init__(self, pool: AsyncConnectionPool[Db]) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, url: str, *, min_size: int = 1, max_size: int = 10) -> Self:
+        """Connect, or raise psycopg.OperationalError with the true reason (see `describe_failure`)."""
+        conninfo = connection_text(url)
+        probe = await AsyncConnection.connect(conninfo)  # the pool itself would only report a time-out
+        await probe.close()
+        pool: AsyncConnectionPool[Db] = AsyncConnectionPool(
+            conninfo,
+            kwargs={"autocommit": True},
+            min_size=min_size,
+            max_size=max_size,
+            timeout=_CONNECT_SECONDS,
+            check=_raise_if_gone,
+            open=False,
+        )
+        await pool.open(wait=True, timeout=_CONNECT_SECONDS)
+        return cls(pool)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Db]:
+        async with self._pool.connection() as db, db.transaction():
+            yield db
+
+    def transaction(self) -> AbstractAsyncContextManager[Db]:
+        """An open transaction: commits at the end of the block, rolls back on any exception."""
+        return self._transaction()
+
+    def connection(self) -> AbstractAsyncContextManager[Db]:
+        """A connection on which each statement commits by itself."""
+        return self._pool.connection()
+
+
+def connection_text(url: str) -> str:
+    """The conninfo we connect with: times come back in UTC, a silent server is given up after some seconds."""
+    given = conninfo_to_dict(url)
+    options = f"{given.get('options') or ''} -c timezone=UTC".strip()
+    defaults: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": "outrider"}
+    return make_conninfo("", **{**defaults, **given, "options": options})
+
+
+async def _raise_if_gone(db: Db) -> None:
+    """An idle connection has nothing to read, unless its server process has ended: no round trip is needed."""
+    poll = select.poll()
+    poll.register(db.fileno(), select.POLLIN)
+    while poll.poll(0):
+        db.pgconn.consume_input()  # raises OperationalError at the end of the stream
+
+
+async def fetch_all(db: Db, cls: type[T], sql: LiteralString, params: Mapping[str, Any] = _NO_PARAMETERS) -> list[T]:
+    """Rows as objects of `cls`: columns are its field names, fields typed as an enum become that enum."""
+    async with db.cursor(row_factory=_row_factory(cls)) as cursor:
+        await cursor.execute(sql, params)
+        return await cursor.fetchall()
+
+
+async def fetch_one(db: Db, cls: type[T], sql: LiteralString, params: Mapping[str, Any] = _NO_PARAMETERS) -> T | None:
+    """The first row as an object of `cls`, or None."""
+    async with db.cursor(row_factory=_row_factory(cls)) as cursor:
+        await cursor.execute(sql, params)
+        return await cursor.fetchone()
+
+
+async def fetch_dicts(db: Db, sql: LiteralString, params: Mapping[str, Any] = _NO_PARAMETERS) -> list[dict[str, Any]]:
+    async with db.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(sql, params)
+        return await cursor.fetchall()
+
+
+async def fetch_dict(db: Db, sql: LiteralString, params: Mapping[str, Any] = _NO_PARAMETERS) -> dict[str, Any] | None:
+    async with db.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(sql, params)
+        return await cursor.fetchone()
+
+
+async def fetch_value(db: Db, sql: LiteralString, params: Mapping[str, Any] = _NO_PARAMETERS) -> Any:
+    """The first column of the first row, or None without a row."""
+    async with db.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(sql, params)
+        row = await cursor.fetchone()
+        return row[0] if row else None
+
+
+async def execute(db: Db, sql: LiteralString, params: Mapping[str, Any] = _NO_PARAMETERS) -> int:
+    """Run a statement; returns how many rows it touched."""
+    async with db.cursor() as cursor:
+        await cursor.execute(sql, params)
+        return cursor.rowcount
+
+
+def _row_factory(cls: type[T]) -> Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], T]]:
+    enums = _enum_fields(cls)
+    if not enums:
+        return class_row(cls)
+
+    def rows(cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], T]:
+        columns = [column.name for column in cursor.description or ()]
+        places = [(columns.index(name), enum) for name, enum in enums if name in columns]
+
+        def row(values: Sequence[Any]) -> T:
+            cells = list(values)
+            for place, enum in places:
+                if cells[place] is not None:
+                    cells[place] = enum(cells[place])
+            return cls(**dict(zip(columns, cells, strict=True)))
+
+        return row
+
+    return rows
+
+
+def _enum_fields(cls: type[Any]) -> tuple[tuple[str, type[Enum]], ...]:
+    known = _ENUM_FIELDS.get(cls)
+    if known is None:
+        hints = get_type_hints(cls) if is_dataclass(cls) else {}
+        found = ((name, _enum_of(hint)) for name, hint in hints.items())
+        known = tuple((name, enum) for name, enum in found if enum is not None)
+        _ENUM_FIELDS[cls] = known
+    return known
+
+
+def _enum_of(hint: Any) -> type[Enum] | None:
+    """`Status` and `Status | None` name an enum; anything else does not."""
+    parts = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    candidates = [part for part in parts if part is not NoneType]
+    if len(candidates) != 1 or not isinstance(candidates[0], type):
+        return None
+    return candidates[0] if issubclass(candidates[0], Enum) else None
