@@ -1,0 +1,47 @@
+# Everything a person or CI does with this repository. `make help` lists it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= auto
+.DEFAULT_GOAL := help
+
+.PHONY: help setup demo test check lint bench lock docs clean
+
+help:  ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/installed  ## Make the environment in .venv, with everything pinned
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Outrider needs Python 3.11 or newer. Name one: make setup PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## Run a real campaign against the sandbox and watch it
+	$(BIN)/outrider demo
+
+test: setup  ## Run all tests
+	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+
+lint: setup  ## Style, types and import rules only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test  ## All that CI checks
+
+bench: setup  ## Benchmarks as ratios to a yardstick of the same run
+	$(BIN)/python -m benchmarks
+
+docs: setup  ## Write the generated pages: settings, schema, OpenAPI, compatibility
+	$(BIN)/outrider docs
+
+lock: setup  ## Pin the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --output-file requirements.lock
+
+clean:  ## Remove the environment and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
