@@ -545,14 +545,15 @@ CREATE INDEX attachments_message_id ON attachments (message_id);
 
 -- The ledger of mails on their way: a row from the claim to the outcome, and while a mail waits for another try.
 CREATE TABLE dispatches (
-    message_id     bigint PRIMARY KEY REFERENCES messages ON DELETE CASCADE,
-    mailbox_id     bigint NOT NULL,
-    campaign_id    bigint NOT NULL,
-    state          text NOT NULL CHECK (state IN ('CLAIMED', 'HANDING_OVER', 'DEFERRED')),
-    engine_id      uuid NOT NULL,
-    first_tried_at timestamptz,
-    retry_at       timestamptz,                                         -- DEFERRED only
-    attempt_count  integer NOT NULL DEFAULT 0
+    message_id       bigint PRIMARY KEY REFERENCES messages ON DELETE CASCADE,
+    campaign_lead_id bigint NOT NULL UNIQUE,                            -- one mail on its way per lead in a campaign
+    mailbox_id       bigint NOT NULL,
+    campaign_id      bigint NOT NULL,
+    state            text NOT NULL CHECK (state IN ('CLAIMED', 'HANDING_OVER', 'DEFERRED')),
+    engine_id        uuid NOT NULL,
+    first_tried_at   timestamptz,
+    retry_at         timestamptz,                                       -- DEFERRED only
+    attempt_count    integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 CREATE INDEX dispatches_mailbox_id ON dispatches (mailbox_id);
 
