@@ -340,6 +340,12 @@ CREATE TABLE variants (
 CREATE INDEX variants_step_id ON variants (step_id);
 CREATE INDEX variants_campaign_id ON variants (campaign_id);
 
+-- How often a variant was chosen: the split stays exact at any moment.
+CREATE TABLE variant_counts (
+    variant_id     bigint PRIMARY KEY REFERENCES variants ON DELETE CASCADE,
+    assigned_count bigint NOT NULL
+) WITH (fillfactor = 50);
+
 -- leads ---------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE categories (
@@ -413,7 +419,7 @@ CREATE TABLE campaign_leads (
     UNIQUE (campaign_id, lead_id)
 ) WITH (fillfactor = 80);
 CREATE INDEX campaign_leads_lead_id ON campaign_leads (lead_id);
-CREATE INDEX campaign_leads_new ON campaign_leads (campaign_id, id) WHERE status = 'STARTED';
+CREATE INDEX campaign_leads_status ON campaign_leads (campaign_id, status, id);
 CREATE INDEX campaign_leads_follow_up ON campaign_leads (mailbox_id, due_at) WHERE status = 'INPROGRESS';
 CREATE INDEX campaign_leads_resume ON campaign_leads (resume_at) WHERE resume_at IS NOT NULL;
 
