@@ -13,17 +13,60 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Any, LiteralString, Self, TypeVar, get_args, get_type_hints
 
 import orjson
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor, OperationalError, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row, dict_row, tuple_row
 from psycopg.types.json import set_json_dumps, set_json_loads
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 Db = AsyncConnection[Any]
 T = TypeVar("T")
 _NO_PARAMETERS: Mapping[str, Any] = MappingProxyType({})
 _CONNECT_SECONDS = 10
 _ENUM_FIELDS: dict[type[Any], tuple[tuple[str, type[Enum]], ...]] = {}
+_ADVICE: tuple[tuple[type[BaseException], str, str], ...] = (
+    # failures while connecting have no SQLSTATE, only the words of the server or of libpq
+    (
+        errors.DiskFull,
+        "No space left on device",
+        "The disk of the database is full. Free some space there, then try again; nothing stored is lost.",
+    ),
+    (
+        errors.InvalidPassword,
+        "password authentication failed",
+        "The database refuses the user or password. Correct them in OUTRIDER_DATABASE_URL.",
+    ),
+    (
+        errors.InvalidAuthorizationSpecification,
+        "no pg_hba.conf entry",
+        "The database does not let this user in from here. Allow it in pg_hba.conf, or correct OUTRIDER_DATABASE_URL.",
+    ),
+    (
+        errors.InvalidCatalogName,
+        "does not exist",
+        "The database or role named in OUTRIDER_DATABASE_URL does not exist. Create it, then start again.",
+    ),
+    (
+        errors.TooManyConnections,
+        "too many clients",
+        "The database has no free connections. Raise its max_connections, or lower OUTRIDER_POOL_SIZE.",
+    ),
+    (
+        errors.InsufficientPrivilege,
+        "",
+        "The database user lacks a right. Make it the owner of the database in OUTRIDER_DATABASE_URL.",
+    ),
+    (
+        PoolTimeout,
+        "",
+        "All database connections stayed busy, or the database is away. See that it runs; raise OUTRIDER_POOL_SIZE.",
+    ),
+    (
+        OperationalError,
+        "",
+        "The database cannot be reached. See that it runs and that OUTRIDER_DATABASE_URL is right, then try again.",
+    ),
+)
 
 set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
