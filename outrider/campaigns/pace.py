@@ -1,0 +1,110 @@
+"""What the engine counts for a campaign with every mail: its gap on each mailbox, first mails of a day, variants.
+
+Kept apart from the rows that people edit. A day is the campaign's own local date.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from outrider.kit.db import Db, execute
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One mail of a campaign through a mailbox."""
+
+    campaign_id: int
+    mailbox_id: int
+    next_send_at: datetime
+    day: date
+    is_first_mail: bool
+    variant_id: int | None
+
+
+async def record_uses(db: Db, uses: Sequence[Use], now: datetime) -> None:
+    """Count these mails; no (campaign, mailbox) occurs twice."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_mailboxes AS cm
+           SET next_send_at = used.next_send_at,
+               last_sent_at = %(now)s
+          FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[], %(next_send_at)s::timestamptz[])
+               AS used (campaign_id, mailbox_id, next_send_at)
+         WHERE cm.campaign_id = used.campaign_id
+           AND cm.mailbox_id = used.mailbox_id
+        """,
+        {
+            "campaign_ids": [use.campaign_id for use in uses],
+            "mailbox_ids": [use.mailbox_id for use in uses],
+            "next_send_at": [use.next_send_at for use in uses],
+            "now": now,
+        },
+    )
+    await _add_to_days(db, uses, sign=1)
+    await _add_to_variants(db, [use.variant_id for use in uses if use.variant_id is not None], sign=1)
+
+
+async def take_back_uses(db: Db, uses: Sequence[Use]) -> None:
+    """Undo the counts of mails that came to nothing."""
+    await _add_to_days(db, uses, sign=-1)
+    await _add_to_variants(db, [use.variant_id for use in uses if use.variant_id is not None], sign=-1)
+
+
+async def _add_to_days(db: Db, uses: Sequence[Use], *, sign: int) -> None:
+    await execute(
+        db,
+        """
+        INSERT INTO campaign_days AS d (campaign_id, day, new_count, follow_up_count)
+        SELECT campaign_id, day, %(sign)s * count(*) FILTER (WHERE is_first_mail),
+               %(sign)s * count(*) FILTER (WHERE NOT is_first_mail)
+          FROM unnest(%(campaign_ids)s::bigint[], %(days)s::date[], %(is_first_mail)s::boolean[])
+               AS used (campaign_id, day, is_first_mail)
+         GROUP BY campaign_id, day
+         ORDER BY campaign_id, day
+            ON CONFLICT (campaign_id, day)
+            DO UPDATE SET new_count = d.new_count + excluded.new_count,
+                          follow_up_count = d.follow_up_count + excluded.follow_up_count
+        """,
+        {
+            "campaign_ids": [use.campaign_id for use in uses],
+            "days": [use.day for use in uses],
+            "is_first_mail": [use.is_first_mail for use in uses],
+            "sign": sign,
+        },
+    )
+
+
+async def _add_to_variants(db: Db, variant_ids: Sequence[int], *, sign: int) -> None:
+    if not variant_ids:
+        return
+    await execute(
+        db,
+        """
+        INSERT INTO variant_counts AS c (variant_id, assigned_count)
+        SELECT variant_id, %(sign)s * count(*)
+          FROM unnest(%(variant_ids)s::bigint[]) AS variant_id
+         GROUP BY variant_id
+         ORDER BY variant_id
+            ON CONFLICT (variant_id) DO UPDATE SET assigned_count = c.assigned_count + excluded.assigned_count
+        """,
+        {"variant_ids": list(variant_ids), "sign": sign},
+    )
+
+
+async def record_holds(
+    db: Db, ids: Sequence[int], codes: Sequence[str | None], texts: Sequence[str | None], until: Sequence[datetime | None]
+) -> None:
+    """Store why each of these campaigns sends nothing just now (None: it sends)."""
+    await execute(
+        db,
+        """
+        UPDATE campaigns AS c
+           SET hold_code = hold.code, hold_text = hold.text, hold_until = hold.until
+          FROM unnest(%(ids)s::bigint[], %(codes)s::text[], %(texts)s::text[], %(until)s::timestamptz[])
+               AS hold (campaign_id, code, text, until)
+         WHERE c.id = hold.campaign_id
+        """,
+        {"ids": list(ids), "codes": list(codes), "texts": list(texts), "until": list(until)},
+    )

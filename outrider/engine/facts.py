@@ -1,0 +1,159 @@
+"""What a decision looks at: rows of the database as `store` reads them, nothing computed, nothing kept.
+
+One class for each of the three things a mail needs: a campaign that is open, a mailbox that is free, a lead that is due.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from outrider.engine.schedule import Schedule
+
+STANDARD_FIELDS = (
+    "email",
+    "first_name",
+    "last_name",
+    "phone_number",
+    "company_name",
+    "website",
+    "location",
+    "linkedin_profile",
+    "company_url",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VariantFacts:
+    """One A/B text of a step; `share` is None unless the split is by percentage."""
+
+    id: int
+    step_id: int
+    label: str
+    share: float | None
+    assigned_count: int
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    id: int
+    campaign_id: int
+    number: int
+    type: str
+    delay_days: int
+    distribution: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class CampaignFacts:
+    """A campaign with what its mails need; `new_count` is of its own local day, filled by the planner's store."""
+
+    id: int
+    user_id: int
+    client_id: int | None
+    name: str
+    status: str
+    timezone: str | None
+    days: Sequence[int] | None
+    start_hour: str | None
+    end_hour: str | None
+    min_time_between_emails: int
+    max_new_leads_per_day: int
+    schedule_start_time: datetime | None
+    track_settings: Sequence[str]
+    unsubscribe_text: str | None
+    add_unsubscribe_tag: bool
+    send_as_plain_text: bool
+    force_plain_text: bool
+    hold_code: str | None
+    hold_text: str | None
+    hold_until: datetime | None
+    mailbox_count: int
+
+    @cached_property
+    def schedule(self) -> Schedule | None:
+        if not (self.timezone and self.days and self.start_hour and self.end_hour):
+            return None
+        return Schedule.of(self.timezone, self.days, self.start_hour, self.end_hour)
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxFacts:
+    """A mailbox with its counters.
+
+    `oldest_in_cap_at`: when the mail was sent that must be a day old before the next one; None while the cap is far.
+    """
+
+    id: int
+    user_id: int
+    is_suspended: bool
+    is_smtp_success: bool
+    smtp_failure_error: str | None
+    max_email_per_day: int
+    time_to_wait_minutes: int | None
+    next_send_at: datetime
+    last_sent_at: datetime | None
+    backoff_until: datetime | None
+    backoff_reason: str | None
+    today_count: int
+    oldest_in_cap_at: datetime | None
+    in_flight_count: int
+    hold_code: str | None
+    hold_text: str | None
+    hold_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A mailbox in a campaign: the campaign's own gap on it."""
+
+    campaign_id: int
+    mailbox_id: int
+    next_send_at: datetime | None
+    last_sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFacts:
+    """A lead in a campaign with everything its gates and its text need.
+
+    `retry_*`: a mail of this lead that was not taken and waits for its next try.
+    """
+
+    id: int
+    user_id: int
+    campaign_id: int
+    lead_id: int
+    mailbox_id: int | None
+    status: str
+    last_step_id: int | None
+    last_step_number: int
+    due_at: datetime | None
+    email: str
+    first_name: str | None
+    last_name: str | None
+    phone_number: str | None
+    company_name: str | None
+    website: str | None
+    location: str | None
+    linkedin_profile: str | None
+    company_url: str | None
+    custom_fields: Mapping[str, Any]
+    is_unsubscribed: bool
+    unsubscribed_client_ids: Sequence[int]
+    is_unsubscribed_from_campaign: bool
+    block_entry: str | None
+    sent_step_ids: Sequence[int]
+    retry_message_id: int | None
+    retry_step_id: int | None
+    retry_variant_id: int | None
+    retry_stats_id: UUID | None
+    retry_mailbox_id: int | None
+
+    def fields(self) -> dict[str, str | None]:
+        """Return the standard merge fields by their wire names (contract: leads, section 0)."""
+        return {name: getattr(self, name) for name in STANDARD_FIELDS}

@@ -1,0 +1,205 @@
+"""Why something is not sent: one ordered list of reasons, used by planner, sender, API and screens alike.
+
+Product behaviour 1.3. A gate looks at a case and returns a `Hold` (code, a sentence for a salesperson, when it is worth
+looking again) or nothing. The first gate that fails is the one that people see. A new rule is one function here, one
+line in `GATES` and one table of cases.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+
+from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A reason not to send. `retry_at` None: not before somebody changes something."""
+
+    code: str
+    text: str
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is asked about; parts that are not known yet are None and their gates do not apply."""
+
+    now: datetime
+    campaign: CampaignFacts | None = None
+    new_count: int | None = None
+    is_first_mail: bool = False
+    has_steps: bool = True
+    mailbox: MailboxFacts | None = None
+    lead: LeadFacts | None = None
+
+
+class Scope(StrEnum):
+    CAMPAIGN = "CAMPAIGN"
+    LEAD = "LEAD"
+    MAILBOX = "MAILBOX"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    scope: Scope
+    check: Callable[[Case], Hold | None]
+
+
+def campaign_is_active(case: Case) -> Hold | None:
+    campaign = case.campaign
+    if campaign is None or campaign.status == "ACTIVE":
+        return None
+    advice = {
+        "STOPPED": "A stopped campaign cannot be started again; duplicate it.",
+        "COMPLETED": "Every lead has got all its mails. Add leads to go on.",
+    }.get(campaign.status, "Start it to send.")
+    return Hold("CAMPAIGN_NOT_ACTIVE", f"The campaign is {campaign.status.lower()}. {advice}")
+
+
+def sequence_has_steps(case: Case) -> Hold | None:
+    if case.campaign is None or case.has_steps:
+        return None
+    return Hold("NO_STEPS", "The sequence is empty. Add a step with a text.")
+
+
+def campaign_has_mailbox(case: Case) -> Hold | None:
+    if case.campaign is None or case.campaign.mailbox_count:
+        return None
+    return Hold("NO_MAILBOX", "No mailbox is attached to the campaign. Attach one.")
+
+
+def start_time_is_reached(case: Case) -> Hold | None:
+    if case.campaign is None or not (starts_at := case.campaign.schedule_start_time) or case.now >= starts_at:
+        return None
+    return Hold("BEFORE_START", f"The campaign starts on {starts_at:%d %b %Y %H:%M} UTC.", starts_at)
+
+
+def window_is_open(case: Case) -> Hold | None:
+    if case.campaign is None:
+        return None
+    schedule = case.campaign.schedule
+    if schedule is None:
+        return Hold("NO_SCHEDULE", "The campaign has no schedule. Set days and hours.")
+    if schedule.window_at(case.now):
+        return None
+    window = schedule.next_window(case.now)
+    return Hold("OUTSIDE_WINDOW", f"Outside the sending hours ({schedule.describe()}).", window and window.opens_at)
+
+
+def new_leads_are_left_today(case: Case) -> Hold | None:
+    campaign = case.campaign
+    if campaign is None or not case.is_first_mail or case.new_count is None or not campaign.schedule:
+        return None
+    if case.new_count < campaign.max_new_leads_per_day:
+        return None
+    tomorrow = campaign.schedule.local_day(case.now) + timedelta(days=1)
+    midnight = datetime.combine(tomorrow, time(), campaign.schedule.zone)
+    window = campaign.schedule.next_window(midnight)
+    text = f"Today's {campaign.max_new_leads_per_day} new leads have been contacted; the next ones follow tomorrow."
+    return Hold("NEW_LEAD_CAP", text, window and window.opens_at)
+
+
+def lead_is_in_sequence(case: Case) -> Hold | None:
+    if case.lead is None or case.lead.status in ("STARTED", "INPROGRESS"):
+        return None
+    return Hold("LEAD_NOT_ACTIVE", f"The lead is {case.lead.status.lower()} in this campaign.")
+
+
+def lead_is_not_unsubscribed(case: Case) -> Hold | None:
+    lead = case.lead
+    if lead is None:
+        return None
+    client_id = case.campaign.client_id if case.campaign else None
+    if lead.is_unsubscribed or lead.is_unsubscribed_from_campaign or client_id in lead.unsubscribed_client_ids:
+        return Hold("UNSUBSCRIBED", "The lead has unsubscribed.")
+    return None
+
+
+def lead_is_not_blocked(case: Case) -> Hold | None:
+    if case.lead is None or case.lead.block_entry is None:
+        return None
+    return Hold("BLOCK_LIST", f"{case.lead.block_entry} is on the block list.")
+
+
+def mailbox_is_not_suspended(case: Case) -> Hold | None:
+    if case.mailbox is None or not case.mailbox.is_suspended:
+        return None
+    return Hold("MAILBOX_SUSPENDED", "The mailbox is suspended. Unsuspend it to go on.")
+
+
+def mailbox_is_connected(case: Case) -> Hold | None:
+    if case.mailbox is None or case.mailbox.is_smtp_success:
+        return None
+    return Hold("MAILBOX_DISCONNECTED", f"The mailbox cannot log in: {case.mailbox.smtp_failure_error}. Reconnect it.")
+
+
+def provider_lets_us_send(case: Case) -> Hold | None:
+    mailbox = case.mailbox
+    if mailbox is None or not mailbox.backoff_until or case.now >= mailbox.backoff_until:
+        return None
+    return Hold("BACKOFF", f"Waiting because {mailbox.backoff_reason}.", mailbox.backoff_until)
+
+
+def mailbox_has_capacity_today(case: Case) -> Hold | None:
+    mailbox = case.mailbox
+    if mailbox is None or mailbox.today_count < mailbox.max_email_per_day:
+        return None
+    if mailbox.max_email_per_day == 0:
+        return Hold("DAILY_CAP", "The daily limit of the mailbox is 0. Raise it to send.")
+    midnight = case.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return Hold("DAILY_CAP", f"The mailbox has sent its {mailbox.max_email_per_day} mails of today.", midnight)
+
+
+def mailbox_has_capacity_in_24_hours(case: Case) -> Hold | None:
+    """Keep midnight from becoming a double day."""
+    mailbox = case.mailbox
+    if mailbox is None or mailbox.oldest_in_cap_at is None:
+        return None
+    free_at = mailbox.oldest_in_cap_at + timedelta(days=1)
+    if case.now >= free_at:
+        return None
+    text = f"The mailbox has sent its {mailbox.max_email_per_day} mails of the last 24 hours."
+    return Hold("ROLLING_CAP", text, free_at)
+
+
+def gap_is_over(case: Case) -> Hold | None:
+    mailbox = case.mailbox
+    if mailbox is None or case.now >= mailbox.next_send_at:
+        return None
+    return Hold("GAP", "The pause between two mails of the mailbox is not over.", mailbox.next_send_at)
+
+
+def nothing_is_in_flight(case: Case) -> Hold | None:
+    if case.mailbox is None or not case.mailbox.in_flight_count:
+        return None
+    return Hold("IN_FLIGHT", "A mail of this mailbox is just being handed over.")
+
+
+GATES: tuple[Gate, ...] = (
+    Gate(Scope.CAMPAIGN, campaign_is_active),
+    Gate(Scope.CAMPAIGN, sequence_has_steps),
+    Gate(Scope.CAMPAIGN, campaign_has_mailbox),
+    Gate(Scope.CAMPAIGN, start_time_is_reached),
+    Gate(Scope.CAMPAIGN, window_is_open),
+    Gate(Scope.CAMPAIGN, new_leads_are_left_today),
+    Gate(Scope.LEAD, lead_is_in_sequence),
+    Gate(Scope.LEAD, lead_is_not_unsubscribed),
+    Gate(Scope.LEAD, lead_is_not_blocked),
+    Gate(Scope.MAILBOX, mailbox_is_connected),
+    Gate(Scope.MAILBOX, mailbox_is_not_suspended),
+    Gate(Scope.MAILBOX, mailbox_has_capacity_today),
+    Gate(Scope.MAILBOX, mailbox_has_capacity_in_24_hours),
+    Gate(Scope.MAILBOX, gap_is_over),
+    Gate(Scope.MAILBOX, provider_lets_us_send),
+    Gate(Scope.MAILBOX, nothing_is_in_flight),
+)
+
+
+def first_hold(case: Case) -> Hold | None:
+    """Return the first reason that keeps this case from being sent."""
+    for gate in GATES:
+        if hold := gate.check(case):
+            return hold
+    return None

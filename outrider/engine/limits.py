@@ -1,0 +1,52 @@
+"""How fast: gaps with jitter, the first mail of a day, and what a mailbox keeps free for follow-ups.
+
+Product behaviour 1.6 to 1.8. Randomness comes from the ids, so the same state and time give the same decision.
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from outrider.engine.facts import CampaignFacts, MailboxFacts, Pair
+from outrider.engine.schedule import Window
+
+_JITTER = (30.0, 60.0)  # seconds added to every gap
+
+
+def fraction(*parts: object) -> float:
+    """Return a number in [0, 1) that depends on the parts only."""
+    digest = hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
+
+
+def jitter(*parts: object) -> timedelta:
+    low, high = _JITTER
+    return timedelta(seconds=low + (high - low) * fraction("jitter", *parts))
+
+
+def ready_at(pair: Pair, campaign: CampaignFacts, window: Window) -> datetime:
+    """Return when this campaign may next use this mailbox inside the open window.
+
+    The first mail of a day waits for a part of the gap, so that mailboxes do not all start on the stroke of the hour.
+    """
+    earliest = max(window.opens_at, pair.next_send_at or window.opens_at)
+    if pair.last_sent_at is not None and pair.last_sent_at >= window.opens_at:
+        return earliest
+    gap = timedelta(minutes=campaign.min_time_between_emails)
+    return max(earliest, window.opens_at + gap * fraction("first", campaign.id, pair.mailbox_id, window.day))
+
+
+def next_for_campaign(campaign: CampaignFacts, mailbox_id: int, now: datetime) -> datetime:
+    """Return when the campaign may use the mailbox again after a mail at `now`."""
+    gap = timedelta(minutes=campaign.min_time_between_emails)
+    return now + gap + jitter(campaign.id, mailbox_id, now)
+
+
+def next_for_mailbox(mailbox: MailboxFacts, campaign_id: int, now: datetime) -> datetime:
+    """Return when any campaign may use the mailbox again after a mail at `now`."""
+    gap = timedelta(minutes=mailbox.time_to_wait_minutes or 0)
+    return now + gap + jitter(campaign_id, mailbox.id, now)
+
+
+def room_for_new_leads(mailbox: MailboxFacts, reserved_count: int) -> int:
+    """Return how many new leads the mailbox may take today, follow-ups falling due today kept free."""
+    return mailbox.max_email_per_day - mailbox.today_count - reserved_count

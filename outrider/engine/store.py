@@ -1,0 +1,290 @@
+"""What the engine reads, set by set: many mailboxes, campaigns and leads in one statement each, none in a loop.
+
+These queries run over all accounts at once: the engine serves the mailboxes that its process has leased, whosever they
+are, and every row it writes back carries its own account.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, StepFacts, VariantFacts
+from outrider.kit.db import Db, fetch_all, fetch_dicts
+
+
+async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_free: bool) -> list[MailboxFacts]:
+    """Return the mailboxes of this engine that serve an ACTIVE campaign; `only_free`: just those that may send now."""
+    return await fetch_all(
+        db,
+        MailboxFacts,
+        """
+        SELECT m.id, m.user_id, m.is_suspended, m.is_smtp_success, m.smtp_failure_error, m.max_email_per_day,
+               m.time_to_wait_minutes, s.next_send_at, s.last_sent_at, s.backoff_until, s.backoff_reason,
+               coalesce(today.campaign_count, 0) AS today_count,
+               rolling.claimed_at AS oldest_in_cap_at,
+               flight.mail_count AS in_flight_count,
+               s.hold_code, s.hold_text, s.hold_until
+          FROM mailbox_leases AS lease
+          JOIN mailboxes AS m ON m.id = lease.mailbox_id AND m.deleted_at IS NULL
+          JOIN mailbox_states AS s ON s.mailbox_id = m.id
+          LEFT JOIN mailbox_days AS today ON today.mailbox_id = m.id AND today.day = %(today)s
+          LEFT JOIN mailbox_days AS yesterday ON yesterday.mailbox_id = m.id AND yesterday.day = %(today)s - 1
+          -- The mail before the cap is full again: looked up only when two days together could fill it.
+          LEFT JOIN LATERAL (
+                SELECT claimed_at
+                  FROM messages
+                 WHERE mailbox_id = m.id
+                   AND step_id IS NOT NULL
+                   AND claimed_at > %(now)s - interval '1 day'
+                 ORDER BY claimed_at DESC
+                OFFSET greatest(m.max_email_per_day - 1, 0)
+                 LIMIT 1
+               ) AS rolling
+            ON coalesce(today.campaign_count, 0) + coalesce(yesterday.campaign_count, 0) >= m.max_email_per_day
+         CROSS JOIN LATERAL (
+                SELECT count(*) AS mail_count
+                  FROM dispatches
+                 WHERE mailbox_id = m.id
+                   AND state <> 'DEFERRED'
+               ) AS flight
+         WHERE lease.engine_id = %(engine_id)s
+           AND EXISTS (
+                SELECT
+                  FROM campaign_mailboxes AS cm
+                  JOIN campaigns AS c ON c.id = cm.campaign_id
+                 WHERE cm.mailbox_id = m.id
+                   AND c.status = 'ACTIVE'
+               )
+           AND (NOT %(only_free)s
+                OR (s.next_send_at <= %(now)s
+                    AND (s.backoff_until IS NULL OR s.backoff_until <= %(now)s)
+                    AND m.is_smtp_success
+                    AND NOT m.is_suspended
+                    AND flight.mail_count = 0))
+        """,
+        {"engine_id": engine_id, "now": now, "today": now.date(), "only_free": only_free},
+    )
+
+
+async def list_pairs(db: Db, mailbox_ids: Sequence[int]) -> list[Pair]:
+    """Return which ACTIVE campaigns these mailboxes serve."""
+    return await fetch_all(
+        db,
+        Pair,
+        """
+        SELECT cm.campaign_id, cm.mailbox_id, cm.next_send_at, cm.last_sent_at
+          FROM campaign_mailboxes AS cm
+          JOIN campaigns AS c ON c.id = cm.campaign_id
+         WHERE cm.mailbox_id = ANY(%(mailbox_ids)s)
+           AND c.status = 'ACTIVE'
+        """,
+        {"mailbox_ids": list(mailbox_ids)},
+    )
+
+
+async def list_campaigns(db: Db, campaign_ids: Sequence[int]) -> list[CampaignFacts]:
+    return await fetch_all(
+        db,
+        CampaignFacts,
+        """
+        SELECT c.id, c.user_id, c.client_id, c.name, c.status, c.timezone, c.days, c.start_hour, c.end_hour,
+               c.min_time_between_emails, c.max_new_leads_per_day, c.schedule_start_time, c.track_settings,
+               c.unsubscribe_text, c.add_unsubscribe_tag, c.send_as_plain_text, c.force_plain_text,
+               c.hold_code, c.hold_text, c.hold_until,
+               (SELECT count(*) FROM campaign_mailboxes AS cm WHERE cm.campaign_id = c.id) AS mailbox_count
+          FROM campaigns AS c
+         WHERE c.id = ANY(%(campaign_ids)s)
+        """,
+        {"campaign_ids": list(campaign_ids)},
+    )
+
+
+async def list_active_campaign_ids(db: Db) -> list[int]:
+    rows = await fetch_dicts(db, "SELECT id FROM campaigns WHERE status = 'ACTIVE'")
+    return [row["id"] for row in rows]
+
+
+async def count_new_leads(db: Db, days: Mapping[int, date]) -> dict[int, int]:
+    """Return how many first mails each campaign has sent on its own local day (`days`: campaign -> local date)."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT d.campaign_id, d.new_count
+          FROM unnest(%(campaign_ids)s::bigint[], %(days)s::date[]) AS wanted (campaign_id, day)
+          JOIN campaign_days AS d ON d.campaign_id = wanted.campaign_id AND d.day = wanted.day
+        """,
+        {"campaign_ids": list(days), "days": list(days.values())},
+    )
+    return {row["campaign_id"]: row["new_count"] for row in rows}
+
+
+async def list_steps(db: Db, campaign_ids: Sequence[int]) -> list[StepFacts]:
+    """Return the steps of these campaigns in order, without their texts."""
+    return await fetch_all(
+        db,
+        StepFacts,
+        """
+        SELECT id, campaign_id, number, type, delay_days, variant_distribution_type AS distribution, updated_at
+          FROM steps
+         WHERE campaign_id = ANY(%(campaign_ids)s)
+           AND deleted_at IS NULL
+         ORDER BY campaign_id, number
+        """,
+        {"campaign_ids": list(campaign_ids)},
+    )
+
+
+async def list_variants(db: Db, campaign_ids: Sequence[int]) -> list[VariantFacts]:
+    return await fetch_all(
+        db,
+        VariantFacts,
+        """
+        SELECT v.id, v.step_id, v.variant_label AS label, v.variant_distribution_percentage::float8 AS share,
+               coalesce(c.assigned_count, 0) AS assigned_count, v.updated_at
+          FROM variants AS v
+          LEFT JOIN variant_counts AS c ON c.variant_id = v.id
+         WHERE v.campaign_id = ANY(%(campaign_ids)s)
+           AND v.deleted_at IS NULL
+         ORDER BY v.step_id, v.position
+        """,
+        {"campaign_ids": list(campaign_ids)},
+    )
+
+
+async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], now: datetime, *, per_mailbox: int) -> list[int]:
+    """Return the ids of campaign leads whose next step is due, oldest first, a few for each mailbox."""
+    rows = await fetch_dicts(
+        db,
+        """
+        WITH ready AS (
+            SELECT * FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[]) AS pair (campaign_id, mailbox_id)
+        )
+        SELECT due.id
+          FROM (SELECT DISTINCT mailbox_id FROM ready) AS free
+         CROSS JOIN LATERAL (
+                SELECT cl.id
+                  FROM campaign_leads AS cl
+                  JOIN ready ON ready.campaign_id = cl.campaign_id AND ready.mailbox_id = cl.mailbox_id
+                 WHERE cl.mailbox_id = free.mailbox_id
+                   AND cl.status = 'INPROGRESS'
+                   AND cl.due_at <= %(now)s
+                   AND (cl.hold_until IS NULL OR cl.hold_until <= %(now)s)
+                   AND NOT EXISTS (SELECT FROM dispatches AS d WHERE d.campaign_lead_id = cl.id)
+                 ORDER BY cl.due_at, cl.last_step_number DESC, cl.id
+                 LIMIT %(per_mailbox)s
+               ) AS due
+        """,
+        {
+            "campaign_ids": [pair.campaign_id for pair in pairs],
+            "mailbox_ids": [pair.mailbox_id for pair in pairs],
+            "now": now,
+            "per_mailbox": per_mailbox,
+        },
+    )
+    return [row["id"] for row in rows]
+
+
+async def list_due_retries(db: Db, mailbox_ids: Sequence[int], campaign_ids: Sequence[int], now: datetime) -> list[int]:
+    """Return the campaign leads of mails that were not taken before and may be tried again now."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT DISTINCT ON (mailbox_id) campaign_lead_id
+          FROM dispatches
+         WHERE mailbox_id = ANY(%(mailbox_ids)s)
+           AND campaign_id = ANY(%(campaign_ids)s)
+           AND state = 'DEFERRED'
+           AND retry_at <= %(now)s
+         ORDER BY mailbox_id, retry_at
+        """,
+        {"mailbox_ids": list(mailbox_ids), "campaign_ids": list(campaign_ids), "now": now},
+    )
+    return [row["campaign_lead_id"] for row in rows]
+
+
+async def lock_new_leads(db: Db, wanted: Mapping[int, int], now: datetime) -> list[int]:
+    """Return leads without a first mail in the order of their import (`wanted`: campaign -> how many).
+
+    Locked until the end of the transaction; those that another engine has locked are passed over.
+    """
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT new.id
+          FROM unnest(%(campaign_ids)s::bigint[], %(counts)s::integer[]) AS wanted (campaign_id, lead_count)
+         CROSS JOIN LATERAL (
+                SELECT cl.id
+                  FROM campaign_leads AS cl
+                 WHERE cl.campaign_id = wanted.campaign_id
+                   AND cl.status = 'STARTED'
+                   AND (cl.due_at IS NULL OR cl.due_at <= %(now)s)
+                   AND (cl.hold_until IS NULL OR cl.hold_until <= %(now)s)
+                   AND NOT EXISTS (SELECT FROM dispatches AS d WHERE d.campaign_lead_id = cl.id)
+                 ORDER BY cl.id
+                 LIMIT wanted.lead_count
+                   FOR NO KEY UPDATE SKIP LOCKED
+               ) AS new
+        """,
+        {"campaign_ids": list(wanted), "counts": list(wanted.values()), "now": now},
+    )
+    return [row["id"] for row in rows]
+
+
+async def list_leads(db: Db, campaign_lead_ids: Sequence[int]) -> list[LeadFacts]:
+    """Return what gates and texts need of these campaign leads."""
+    return await fetch_all(
+        db,
+        LeadFacts,
+        """
+        SELECT cl.id, cl.user_id, cl.campaign_id, cl.lead_id, cl.mailbox_id, cl.status, cl.last_step_id,
+               cl.last_step_number, cl.due_at, l.email, l.first_name, l.last_name, l.phone_number, l.company_name,
+               l.website, l.location, l.linkedin_profile, l.company_url, l.custom_fields, l.is_unsubscribed,
+               l.unsubscribed_client_ids, cl.is_unsubscribed AS is_unsubscribed_from_campaign,
+               (SELECT b.email_or_domain
+                  FROM block_list AS b
+                 WHERE b.user_id = cl.user_id
+                   AND b.email_or_domain = ANY(
+                         ARRAY[l.email, l.domain]
+                         || ARRAY(SELECT array_to_string((string_to_array(l.domain, '.'))[part:], '.')
+                                    FROM generate_series(2, 6) AS part))
+                   AND (b.client_id IS NULL OR b.client_id = c.client_id)
+                   AND (cl.block_list_ignored_until IS NULL OR b.created_at > cl.block_list_ignored_until)
+                 LIMIT 1) AS block_entry,
+               CASE WHEN cl.last_step_number > 0
+                    THEN ARRAY(SELECT step_id FROM messages AS m WHERE m.campaign_lead_id = cl.id AND m.step_id IS NOT NULL
+                                AND m.id IS DISTINCT FROM d.message_id)
+                    ELSE '{}' END AS sent_step_ids,
+               d.message_id AS retry_message_id, retry.step_id AS retry_step_id, retry.variant_id AS retry_variant_id,
+               retry.stats_id AS retry_stats_id, d.mailbox_id AS retry_mailbox_id
+          FROM campaign_leads AS cl
+          JOIN leads AS l ON l.id = cl.lead_id
+          JOIN campaigns AS c ON c.id = cl.campaign_id
+          LEFT JOIN dispatches AS d ON d.campaign_lead_id = cl.id AND d.state = 'DEFERRED'
+          LEFT JOIN messages AS retry ON retry.id = d.message_id
+         WHERE cl.id = ANY(%(ids)s)
+        """,
+        {"ids": list(campaign_lead_ids)},
+    )
+
+
+async def count_reserved(db: Db, mailbox_ids: Sequence[int], until: datetime, *, at_most: int) -> dict[int, int]:
+    """Return how many follow-ups of each mailbox fall due before `until`, counted up to `at_most`."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT free.mailbox_id, due.mail_count
+          FROM unnest(%(mailbox_ids)s::bigint[]) AS free (mailbox_id)
+         CROSS JOIN LATERAL (
+                SELECT count(*) AS mail_count
+                  FROM (SELECT
+                          FROM campaign_leads AS cl
+                          JOIN campaigns AS c ON c.id = cl.campaign_id AND c.status = 'ACTIVE'
+                         WHERE cl.mailbox_id = free.mailbox_id
+                           AND cl.status = 'INPROGRESS'
+                           AND cl.due_at < %(until)s
+                         LIMIT %(at_most)s) AS some
+               ) AS due
+        """,
+        {"mailbox_ids": list(mailbox_ids), "until": until, "at_most": at_most},
+    )
+    return {row["mailbox_id"]: row["mail_count"] for row in rows}

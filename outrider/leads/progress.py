@@ -1,0 +1,154 @@
+"""A lead's way through its campaign as the engine moves it: sent, next due, held, ended.
+
+Set-based: one statement for many leads of many accounts. The ids come from rows that the engine has just read, each
+with its account; what people do to leads is in `actions`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from outrider.kit.db import Db, execute, fetch_dicts
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """A lead got a step. `due_at`: when the next one is due; None: it was the last, the lead is COMPLETED."""
+
+    campaign_lead_id: int
+    mailbox_id: int
+    step_id: int
+    step_number: int
+    sent_at: datetime
+    due_at: datetime | None
+
+
+async def record_advances(db: Db, advances: Sequence[Advance], now: datetime) -> None:
+    """Move leads on. One that was stopped, paused or blocked meanwhile keeps that status."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads AS cl
+           SET mailbox_id = step.mailbox_id,
+               last_step_id = step.step_id,
+               last_step_number = step.step_number,
+               last_sent_at = step.sent_at,
+               due_at = CASE WHEN cl.status IN ('STARTED', 'INPROGRESS') THEN step.due_at END,
+               status = CASE WHEN cl.status NOT IN ('STARTED', 'INPROGRESS') THEN cl.status
+                             WHEN step.due_at IS NULL THEN 'COMPLETED'
+                             ELSE 'INPROGRESS' END,
+               hold_code = NULL,
+               hold_text = NULL,
+               hold_until = NULL,
+               updated_at = %(now)s
+          FROM unnest(%(ids)s::bigint[], %(mailbox_ids)s::bigint[], %(step_ids)s::bigint[], %(numbers)s::integer[],
+                      %(sent_at)s::timestamptz[], %(due_at)s::timestamptz[])
+               AS step (campaign_lead_id, mailbox_id, step_id, step_number, sent_at, due_at)
+         WHERE cl.id = step.campaign_lead_id
+        """,
+        {
+            "ids": [advance.campaign_lead_id for advance in advances],
+            "mailbox_ids": [advance.mailbox_id for advance in advances],
+            "step_ids": [advance.step_id for advance in advances],
+            "numbers": [advance.step_number for advance in advances],
+            "sent_at": [advance.sent_at for advance in advances],
+            "due_at": [advance.due_at for advance in advances],
+            "now": now,
+        },
+    )
+
+
+async def record_holds(
+    db: Db, ids: Sequence[int], codes: Sequence[str | None], texts: Sequence[str | None], until: Sequence[datetime | None]
+) -> None:
+    """Store the lead's own reason not to be mailed, and when to look again."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads AS cl
+           SET hold_code = hold.code, hold_text = hold.text, hold_until = hold.until
+          FROM unnest(%(ids)s::bigint[], %(codes)s::text[], %(texts)s::text[], %(until)s::timestamptz[])
+               AS hold (campaign_lead_id, code, text, until)
+         WHERE cl.id = hold.campaign_lead_id
+        """,
+        {"ids": list(ids), "codes": list(codes), "texts": list(texts), "until": list(until)},
+    )
+
+
+async def end(db: Db, campaign_lead_ids: Sequence[int], *, status: str, reason: str, now: datetime) -> list[int]:
+    """End the way of leads that are still on it (`status` STOPPED, BLOCKED or PAUSED); returns those it changed."""
+    rows = await fetch_dicts(
+        db,
+        """
+        UPDATE campaign_leads
+           SET status = %(status)s, hold_reason = %(reason)s, due_at = NULL, updated_at = %(now)s,
+               hold_code = NULL, hold_text = NULL, hold_until = NULL
+         WHERE id = ANY(%(ids)s)
+           AND status IN ('STARTED', 'INPROGRESS', 'PAUSED')
+           AND status <> %(status)s
+        RETURNING id
+        """,
+        {"ids": list(campaign_lead_ids), "status": status, "reason": reason, "now": now},
+    )
+    return [row["id"] for row in rows]
+
+
+async def complete(db: Db, campaign_lead_ids: Sequence[int], now: datetime) -> None:
+    """No step is left for these leads: COMPLETED."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads
+           SET status = 'COMPLETED', due_at = NULL, updated_at = %(now)s
+         WHERE id = ANY(%(ids)s)
+           AND status IN ('STARTED', 'INPROGRESS')
+        """,
+        {"ids": list(campaign_lead_ids), "now": now},
+    )
+
+
+async def wait_for_person(db: Db, campaign_lead_ids: Sequence[int], now: datetime) -> None:
+    """The next step is a person's to do: nothing is planned until it is done."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads
+           SET due_at = NULL,
+               hold_code = 'MANUAL_STEP',
+               hold_text = 'The next step is done by a person. Mark it as done to go on.',
+               hold_until = 'infinity',
+               updated_at = %(now)s
+         WHERE id = ANY(%(ids)s)
+        """,
+        {"ids": list(campaign_lead_ids), "now": now},
+    )
+
+
+async def record_replies(db: Db, campaign_lead_ids: Sequence[int], at: datetime) -> None:
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads
+           SET last_reply_at = greatest(last_reply_at, %(at)s), updated_at = %(at)s
+         WHERE id = ANY(%(ids)s)
+        """,
+        {"ids": list(campaign_lead_ids), "at": at},
+    )
+
+
+async def list_finished_campaigns(db: Db, campaign_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (account, campaign) of ACTIVE campaigns with leads of which none is on its way or paused."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT c.user_id, c.id
+          FROM campaigns AS c
+         WHERE c.id = ANY(%(campaign_ids)s)
+           AND c.status = 'ACTIVE'
+           AND EXISTS (SELECT FROM campaign_leads AS cl WHERE cl.campaign_id = c.id)
+           AND NOT EXISTS (SELECT FROM campaign_leads AS cl
+                            WHERE cl.campaign_id = c.id AND cl.status IN ('STARTED', 'INPROGRESS', 'PAUSED'))
+        """,
+        {"campaign_ids": list(campaign_ids)},
+    )
+    return [(row["user_id"], row["id"]) for row in rows]

@@ -1,0 +1,269 @@
+"""What changes with every mail of a mailbox: gaps, counts, back-off, folder positions, and who holds the lease.
+
+Kept apart from `mailboxes` so that the engine never touches the row that people edit. Leases run on real time, never on
+the virtual clock: a process is alive or dead on the wall.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from outrider.kit.db import Db, execute, fetch_all, fetch_dicts
+
+LEASE_TIME = timedelta(seconds=60)
+
+
+async def record_claims(db: Db, mailbox_ids: Sequence[int], next_send_at: Sequence[datetime], now: datetime) -> None:
+    """Count one campaign mail for each mailbox and set when it may send again. No mailbox occurs twice."""
+    params = {"ids": list(mailbox_ids), "next_send_at": list(next_send_at), "now": now, "today": now.date()}
+    await execute(
+        db,
+        """
+        UPDATE mailbox_states AS s
+           SET next_send_at = claim.next_send_at,
+               last_sent_at = %(now)s
+          FROM unnest(%(ids)s::bigint[], %(next_send_at)s::timestamptz[]) AS claim (mailbox_id, next_send_at)
+         WHERE s.mailbox_id = claim.mailbox_id
+        """,
+        params,
+    )
+    await execute(
+        db,
+        """
+        INSERT INTO mailbox_days AS d (mailbox_id, day, campaign_count)
+        SELECT mailbox_id, %(today)s, 1
+          FROM unnest(%(ids)s::bigint[]) AS mailbox_id
+         ORDER BY mailbox_id
+            ON CONFLICT (mailbox_id, day) DO UPDATE SET campaign_count = d.campaign_count + 1
+        """,
+        params,
+    )
+
+
+async def take_back_claims(db: Db, mailbox_ids: Sequence[int], claimed_at: Sequence[datetime]) -> None:
+    """Undo the count of claims that came to nothing; the gap stays, it hurts nobody."""
+    await execute(
+        db,
+        """
+        UPDATE mailbox_days AS d
+           SET campaign_count = d.campaign_count - back.mail_count
+          FROM (SELECT mailbox_id, (claimed_at AT TIME ZONE 'UTC')::date AS day, count(*) AS mail_count
+                  FROM unnest(%(ids)s::bigint[], %(claimed_at)s::timestamptz[]) AS claim (mailbox_id, claimed_at)
+                 GROUP BY mailbox_id, day) AS back
+         WHERE d.mailbox_id = back.mailbox_id
+           AND d.day = back.day
+        """,
+        {"ids": list(mailbox_ids), "claimed_at": list(claimed_at)},
+    )
+
+
+async def back_off(db: Db, mailbox_id: int, until: datetime, *, reason: str, is_failure: bool) -> None:
+    """Let the mailbox wait; `is_failure` counts towards the longer waits and the verdict that it has failed."""
+    await execute(
+        db,
+        """
+        UPDATE mailbox_states
+           SET backoff_until = greatest(backoff_until, %(until)s),
+               backoff_reason = %(reason)s,
+               backoff_step = backoff_step + 1,
+               smtp_failure_count = smtp_failure_count + %(is_failure)s::int
+         WHERE mailbox_id = %(mailbox_id)s
+        """,
+        {"mailbox_id": mailbox_id, "until": until, "reason": reason, "is_failure": is_failure},
+    )
+
+
+async def record_successes(db: Db, mailbox_ids: Sequence[int]) -> None:
+    """A mail was taken: the waits start from the shortest again."""
+    await execute(
+        db,
+        """
+        UPDATE mailbox_states
+           SET backoff_until = NULL, backoff_reason = NULL, backoff_step = 0, smtp_failure_count = 0
+         WHERE mailbox_id = ANY(%(ids)s)
+           AND (backoff_step > 0 OR smtp_failure_count > 0)
+        """,
+        {"ids": list(mailbox_ids)},
+    )
+
+
+async def record_holds(
+    db: Db, ids: Sequence[int], codes: Sequence[str | None], texts: Sequence[str | None], until: Sequence[datetime | None]
+) -> None:
+    """Store why each of these mailboxes sends nothing just now (None: it sends)."""
+    await execute(
+        db,
+        """
+        UPDATE mailbox_states AS s
+           SET hold_code = hold.code, hold_text = hold.text, hold_until = hold.until
+          FROM unnest(%(ids)s::bigint[], %(codes)s::text[], %(texts)s::text[], %(until)s::timestamptz[])
+               AS hold (mailbox_id, code, text, until)
+         WHERE s.mailbox_id = hold.mailbox_id
+        """,
+        {"ids": list(ids), "codes": list(codes), "texts": list(texts), "until": list(until)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How often a mailbox was put off in a row."""
+
+    mailbox_id: int
+    backoff_step: int
+    smtp_failure_count: int
+
+
+async def lock_backoffs(db: Db, mailbox_ids: Sequence[int]) -> dict[int, Backoff]:
+    rows = await fetch_all(
+        db,
+        Backoff,
+        """
+        SELECT mailbox_id, backoff_step, smtp_failure_count
+          FROM mailbox_states
+         WHERE mailbox_id = ANY(%(ids)s)
+         ORDER BY mailbox_id
+           FOR UPDATE
+        """,
+        {"ids": list(mailbox_ids)},
+    )
+    return {row.mailbox_id: row for row in rows}
+
+
+# Engines and leases --------------------------------------------------------------------------------------------------
+
+
+async def register_engine(db: Db, engine_id: UUID, lock_key: int, wall: datetime) -> None:
+    """Announce a process; its session holds the advisory lock `lock_key` for as long as it lives."""
+    await execute(
+        db,
+        """
+        INSERT INTO engines (id, lock_key, started_at, heartbeat_at)
+        VALUES (%(id)s, %(lock_key)s, %(wall)s, %(wall)s)
+        """,
+        {"id": engine_id, "lock_key": lock_key, "wall": wall},
+    )
+
+
+async def beat(db: Db, engine_id: UUID, wall: datetime) -> bool:
+    """Renew all leases of this engine at once; False: it was declared dead and holds none any more."""
+    sql = "UPDATE engines SET heartbeat_at = %(wall)s WHERE id = %(id)s"
+    return await execute(db, sql, {"id": engine_id, "wall": wall}) == 1
+
+
+async def remove_dead_engines(db: Db, wall: datetime) -> int:
+    """Remove engines whose session has ended or that were silent for too long; their leases go with them.
+
+    The advisory lock tells at once that a process is gone; the heartbeat tells it when the network is what failed.
+    """
+    return await execute(
+        db,
+        """
+        DELETE FROM engines AS e
+         WHERE e.heartbeat_at < %(silent_since)s
+            OR NOT EXISTS (
+                SELECT
+                  FROM pg_locks AS l
+                 WHERE l.locktype = 'advisory'
+                   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                   AND ((l.classid::bigint << 32) | l.objid::bigint) = e.lock_key
+                   AND l.objsubid = 1
+                   AND l.granted
+               )
+        """,
+        {"silent_since": wall - LEASE_TIME},
+    )
+
+
+async def remove_engine(db: Db, engine_id: UUID) -> None:
+    await execute(db, "DELETE FROM engines WHERE id = %(id)s", {"id": engine_id})
+
+
+async def claim_leases(db: Db, engine_id: UUID, wall: datetime, *, at_most: int) -> list[int]:
+    """Take mailboxes that nobody holds; returns the ids taken. Several engines share the work by `at_most`."""
+    rows = await fetch_dicts(
+        db,
+        """
+        INSERT INTO mailbox_leases (mailbox_id, engine_id, leased_at)
+        SELECT m.id, %(engine_id)s, %(wall)s
+          FROM mailboxes AS m
+         WHERE m.deleted_at IS NULL
+           AND NOT EXISTS (SELECT FROM mailbox_leases AS l WHERE l.mailbox_id = m.id)
+         ORDER BY m.id
+         LIMIT %(at_most)s
+            ON CONFLICT (mailbox_id) DO NOTHING
+        RETURNING mailbox_id
+        """,
+        {"engine_id": engine_id, "wall": wall, "at_most": at_most},
+    )
+    return [row["mailbox_id"] for row in rows]
+
+
+async def give_up_leases(db: Db, engine_id: UUID, *, keep: int) -> list[int]:
+    """Let go of what is above this engine's share, and of deleted mailboxes; returns the ids let go."""
+    rows = await fetch_dicts(
+        db,
+        """
+        DELETE FROM mailbox_leases AS l
+         USING (SELECT lease.mailbox_id, m.deleted_at IS NOT NULL AS is_deleted,
+                       row_number() OVER (ORDER BY lease.mailbox_id) AS place
+                  FROM mailbox_leases AS lease
+                  JOIN mailboxes AS m ON m.id = lease.mailbox_id
+                 WHERE lease.engine_id = %(engine_id)s) AS mine
+         WHERE l.mailbox_id = mine.mailbox_id
+           AND (mine.is_deleted OR mine.place > %(keep)s)
+           AND NOT EXISTS (SELECT FROM dispatches AS d
+                            WHERE d.mailbox_id = mine.mailbox_id AND d.state <> 'DEFERRED')
+        RETURNING l.mailbox_id
+        """,
+        {"engine_id": engine_id, "keep": keep},
+    )
+    return [row["mailbox_id"] for row in rows]
+
+
+async def count_shares(db: Db) -> tuple[int, int]:
+    """Return (mailboxes, engines): an engine's fair share is the quotient, rounded up."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT (SELECT count(*) FROM mailboxes WHERE deleted_at IS NULL) AS mailbox_count,
+               (SELECT count(*) FROM engines) AS engine_count
+        """,
+    )
+    return rows[0]["mailbox_count"], rows[0]["engine_count"]
+
+
+# Positions in folders ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPosition:
+    """What was read last of a folder (RFC 9051 §2.3.1.1: valid for one UIDVALIDITY)."""
+
+    folder: str
+    uid_validity: int
+    last_uid: int
+
+
+async def list_positions(db: Db, mailbox_id: int) -> list[FolderPosition]:
+    return await fetch_all(
+        db,
+        FolderPosition,
+        "SELECT folder, uid_validity, last_uid FROM mailbox_folders WHERE mailbox_id = %(mailbox_id)s",
+        {"mailbox_id": mailbox_id},
+    )
+
+
+async def record_position(
+    db: Db, mailbox_id: int, *, folder: str, uid_validity: int, last_uid: int, now: datetime
+) -> None:
+    await execute(
+        db,
+        """
+        INSERT INTO mailbox_folders (mailbox_id, folder, uid_validity, last_uid, checked_at)
+        VALUES (%(mailbox_id)s, %(folder)s, %(uid_validity)s, %(last_uid)s, %(now)s)
+            ON CONFLICT (mailbox_id, folder)
+            DO UPDATE SET uid_validity = excluded.uid_validity, last_uid = excluded.last_uid, checked_at = excluded.checked_at
+        """,
+        {"mailbox_id": mailbox_id, "folder": folder, "uid_validity": uid_validity, "last_uid": last_uid, "now": now},
+    )
