@@ -116,7 +116,7 @@ async def wait_for_person(db: Db, campaign_lead_ids: Sequence[int], now: datetim
            SET due_at = NULL,
                hold_code = 'MANUAL_STEP',
                hold_text = 'The next step is done by a person. Mark it as done to go on.',
-               hold_until = 'infinity',
+               hold_until = NULL,
                updated_at = %(now)s
          WHERE id = ANY(%(ids)s)
         """,

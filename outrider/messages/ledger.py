@@ -1,0 +1,349 @@
+"""The ledger: how a campaign mail gets from the claim to its outcome, at most once.
+
+1 claim: the message and its dispatch are inserted and committed. 2 hand over: the dispatch is marked, only by the
+engine that holds it and only from CLAIMED, and committed. 3 the mail is submitted. 4 the outcome is recorded and the
+dispatch removed. A unique index on (campaign lead, step) makes a second claim impossible. What was claimed and not
+handed over goes back; what was handed over and has no outcome is UNKNOWN and never sent again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from outrider.kit.db import Db, execute, fetch_all, fetch_dicts
+from outrider.messages.models import Claim, Deferral, Outcome, Written
+
+
+async def claim(db: Db, claims: Sequence[Claim], engine_id: UUID, now: datetime) -> dict[int, int]:
+    """Insert these mails as QUEUED; returns campaign lead -> message row. One that was claimed before is left out."""
+    rows = await fetch_dicts(
+        db,
+        """
+        WITH claimed AS (
+            INSERT INTO messages (user_id, direction, kind, campaign_id, campaign_lead_id, lead_id, mailbox_id, step_id,
+                                  step_number, variant_id, stats_id, message_id, status, from_email, to_email,
+                                  claimed_at, created_at)
+            SELECT user_id, 'OUT', 'CAMPAIGN', campaign_id, campaign_lead_id, lead_id, mailbox_id, step_id,
+                   step_number, variant_id, stats_id, message_id, 'QUEUED', from_email, to_email, %(now)s, %(now)s
+              FROM unnest(%(user_ids)s::bigint[], %(campaign_ids)s::bigint[], %(campaign_lead_ids)s::bigint[],
+                          %(lead_ids)s::bigint[], %(mailbox_ids)s::bigint[], %(step_ids)s::bigint[],
+                          %(step_numbers)s::integer[], %(variant_ids)s::bigint[], %(stats_ids)s::uuid[],
+                          %(message_ids)s::text[], %(from_emails)s::text[], %(to_emails)s::text[])
+                   AS claim (user_id, campaign_id, campaign_lead_id, lead_id, mailbox_id, step_id, step_number,
+                             variant_id, stats_id, message_id, from_email, to_email)
+                ON CONFLICT DO NOTHING
+            RETURNING id, campaign_lead_id, mailbox_id, campaign_id
+        ), dispatched AS (
+            INSERT INTO dispatches (message_id, campaign_lead_id, mailbox_id, campaign_id, state, engine_id)
+            SELECT id, campaign_lead_id, mailbox_id, campaign_id, 'CLAIMED', %(engine_id)s
+              FROM claimed
+        )
+        SELECT id, campaign_lead_id FROM claimed
+        """,
+        {
+            "user_ids": [claim.user_id for claim in claims],
+            "campaign_ids": [claim.campaign_id for claim in claims],
+            "campaign_lead_ids": [claim.campaign_lead_id for claim in claims],
+            "lead_ids": [claim.lead_id for claim in claims],
+            "mailbox_ids": [claim.mailbox_id for claim in claims],
+            "step_ids": [claim.step_id for claim in claims],
+            "step_numbers": [claim.step_number for claim in claims],
+            "variant_ids": [claim.variant_id for claim in claims],
+            "stats_ids": [claim.stats_id for claim in claims],
+            "message_ids": [claim.message_id for claim in claims],
+            "from_emails": [claim.from_email for claim in claims],
+            "to_emails": [claim.to_email for claim in claims],
+            "engine_id": engine_id,
+            "now": now,
+        },
+    )
+    return {row["campaign_lead_id"]: row["id"] for row in rows}
+
+
+async def claim_again(db: Db, message_ids: Sequence[int], engine_id: UUID, now: datetime) -> set[int]:
+    """Claim mails whose next try is due; returns those that this engine got."""
+    rows = await fetch_dicts(
+        db,
+        """
+        WITH again AS (
+            UPDATE dispatches
+               SET state = 'CLAIMED', engine_id = %(engine_id)s, retry_at = NULL
+             WHERE message_id = ANY(%(ids)s)
+               AND state = 'DEFERRED'
+               AND retry_at <= %(now)s
+            RETURNING message_id
+        )
+        UPDATE messages AS m
+           SET claimed_at = %(now)s
+          FROM again
+         WHERE m.id = again.message_id
+        RETURNING m.id
+        """,
+        {"ids": list(message_ids), "engine_id": engine_id, "now": now},
+    )
+    return {row["id"] for row in rows}
+
+
+async def write(db: Db, mails: Sequence[Written]) -> None:
+    """Keep the texts as they will leave."""
+    await execute(
+        db,
+        """
+        WITH written AS (
+            SELECT * FROM unnest(%(ids)s::bigint[], %(subjects)s::text[], %(in_reply_to)s::text[],
+                                 %(references)s::text[], %(html)s::text[], %(texts)s::text[])
+                     AS mail (id, subject, in_reply_to, reference_list, html, text)
+        ), kept AS (
+            INSERT INTO message_bodies (message_id, html, text)
+            SELECT id, html, text FROM written
+                ON CONFLICT (message_id) DO UPDATE SET html = excluded.html, text = excluded.text
+        )
+        UPDATE messages AS m
+           SET subject = written.subject,
+               in_reply_to = written.in_reply_to,
+               "references" = string_to_array(written.reference_list, ' ')
+          FROM written
+         WHERE m.id = written.id
+        """,
+        {
+            "ids": [mail.id for mail in mails],
+            "subjects": [mail.subject for mail in mails],
+            "in_reply_to": [mail.in_reply_to for mail in mails],
+            "references": [" ".join(mail.references) or None for mail in mails],
+            "html": [mail.html for mail in mails],
+            "texts": [mail.text for mail in mails],
+        },
+    )
+
+
+async def hand_over(db: Db, message_ids: Sequence[int], engine_id: UUID, now: datetime) -> set[int]:
+    """Mark mails as being handed over, looking at the gates once more; returns those that may go.
+
+    A pause, reply, block or unsubscribe that was stored a moment ago wins, and so does a lease that was lost.
+    """
+    rows = await fetch_dicts(
+        db,
+        """
+        UPDATE dispatches AS d
+           SET state = 'HANDING_OVER',
+               attempt_count = attempt_count + 1,
+               first_tried_at = coalesce(first_tried_at, %(now)s)
+          FROM campaign_leads AS cl
+          JOIN leads AS l ON l.id = cl.lead_id
+          JOIN campaigns AS c ON c.id = cl.campaign_id,
+               mailbox_leases AS lease,
+               mailboxes AS m
+         WHERE d.message_id = ANY(%(ids)s)
+           AND d.state = 'CLAIMED'
+           AND d.engine_id = %(engine_id)s
+           AND cl.id = d.campaign_lead_id
+           AND cl.status IN ('STARTED', 'INPROGRESS')
+           AND NOT cl.is_unsubscribed
+           AND NOT l.is_unsubscribed
+           AND (c.client_id IS NULL OR NOT c.client_id = ANY(l.unsubscribed_client_ids))
+           AND c.status = 'ACTIVE'
+           AND lease.mailbox_id = d.mailbox_id
+           AND lease.engine_id = %(engine_id)s
+           AND m.id = d.mailbox_id
+           AND m.deleted_at IS NULL
+           AND NOT m.is_suspended
+        RETURNING d.message_id
+        """,
+        {"ids": list(message_ids), "engine_id": engine_id, "now": now},
+    )
+    return {row["message_id"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A mail that came to nothing before anybody saw it; its counts are to be taken back."""
+
+    campaign_id: int
+    mailbox_id: int
+    step_number: int
+    variant_id: int | None
+    claimed_at: datetime
+    local_day: date | None = None
+
+
+async def release(db: Db, message_ids: Sequence[int]) -> list[Released]:
+    """Remove mails that were surely not handed over; their leads are due again."""
+    return await fetch_all(
+        db,
+        Released,
+        """
+        WITH gone AS (
+            DELETE FROM dispatches
+             WHERE message_id = ANY(%(ids)s)
+               AND state IN ('CLAIMED', 'DEFERRED')
+            RETURNING message_id
+        )
+        DELETE FROM messages AS m
+         USING gone
+         WHERE m.id = gone.message_id
+        RETURNING m.campaign_id, m.mailbox_id, m.step_number, m.variant_id, m.claimed_at
+        """,
+        {"ids": list(message_ids)},
+    )
+
+
+async def record_outcomes(db: Db, outcomes: Sequence[Outcome]) -> set[int]:
+    """Record what became of mails and close their dispatches; returns those that were still open."""
+    rows = await fetch_dicts(
+        db,
+        """
+        WITH outcome AS (
+            SELECT * FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(sent_at)s::timestamptz[],
+                                 %(reply_codes)s::integer[], %(enhanced_codes)s::text[], %(reply_texts)s::text[],
+                                 %(bounce_kinds)s::text[])
+                     AS o (id, status, sent_at, reply_code, enhanced_code, reply_text, bounce_kind)
+        ), closed AS (
+            DELETE FROM dispatches AS d
+             USING outcome
+             WHERE d.message_id = outcome.id
+            RETURNING d.message_id, d.attempt_count
+        )
+        UPDATE messages AS m
+           SET status = outcome.status,
+               sent_at = outcome.sent_at,
+               attempt_count = closed.attempt_count,
+               reply_code = outcome.reply_code,
+               enhanced_code = outcome.enhanced_code,
+               reply_text = outcome.reply_text,
+               bounce_kind = outcome.bounce_kind,
+               bounced_at = CASE WHEN outcome.bounce_kind IS NOT NULL THEN outcome.sent_at END,
+               bounce_reason = CASE WHEN outcome.bounce_kind IS NOT NULL
+                                    THEN concat_ws(' ', outcome.enhanced_code, outcome.reply_text) END
+          FROM outcome
+          JOIN closed ON closed.message_id = outcome.id
+         WHERE m.id = outcome.id
+        RETURNING m.id
+        """,
+        {
+            "ids": [outcome.id for outcome in outcomes],
+            "statuses": [outcome.status for outcome in outcomes],
+            "sent_at": [outcome.sent_at for outcome in outcomes],
+            "reply_codes": [outcome.reply_code for outcome in outcomes],
+            "enhanced_codes": [outcome.enhanced_code for outcome in outcomes],
+            "reply_texts": [outcome.reply_text for outcome in outcomes],
+            "bounce_kinds": [outcome.bounce_kind for outcome in outcomes],
+        },
+    )
+    return {row["id"] for row in rows}
+
+
+async def defer(db: Db, deferrals: Sequence[Deferral]) -> None:
+    """Put mails that were surely not taken back to due."""
+    await execute(
+        db,
+        """
+        WITH put_off AS (
+            SELECT * FROM unnest(%(ids)s::bigint[], %(retry_at)s::timestamptz[], %(reply_codes)s::integer[],
+                                 %(enhanced_codes)s::text[], %(reply_texts)s::text[])
+                     AS p (id, retry_at, reply_code, enhanced_code, reply_text)
+        ), due AS (
+            UPDATE dispatches AS d
+               SET state = 'DEFERRED', retry_at = put_off.retry_at
+              FROM put_off
+             WHERE d.message_id = put_off.id
+        )
+        UPDATE messages AS m
+           SET reply_code = put_off.reply_code,
+               enhanced_code = put_off.enhanced_code,
+               reply_text = put_off.reply_text
+          FROM put_off
+         WHERE m.id = put_off.id
+        """,
+        {
+            "ids": [deferral.id for deferral in deferrals],
+            "retry_at": [deferral.retry_at for deferral in deferrals],
+            "reply_codes": [deferral.reply_code for deferral in deferrals],
+            "enhanced_codes": [deferral.enhanced_code for deferral in deferrals],
+            "reply_texts": [deferral.reply_text for deferral in deferrals],
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """A mail of a mailbox whose engine is gone."""
+
+    message_id: int
+    campaign_lead_id: int
+    campaign_id: int
+    mailbox_id: int
+    step_id: int
+    step_number: int
+    state: str
+    claimed_at: datetime
+
+
+async def list_stranded(db: Db, engine_id: UUID) -> list[Stranded]:
+    """Return the mails on their way in mailboxes that this engine holds, left behind by another one."""
+    return await fetch_all(
+        db,
+        Stranded,
+        """
+        SELECT d.message_id, d.campaign_lead_id, d.campaign_id, d.mailbox_id, m.step_id, m.step_number, d.state,
+               m.claimed_at
+          FROM dispatches AS d
+          JOIN mailbox_leases AS lease ON lease.mailbox_id = d.mailbox_id AND lease.engine_id = %(engine_id)s
+          JOIN messages AS m ON m.id = d.message_id
+         WHERE d.engine_id <> %(engine_id)s
+           AND d.state <> 'DEFERRED'
+           FOR UPDATE OF d
+        """,
+        {"engine_id": engine_id},
+    )
+
+
+async def list_idle_deferred(db: Db) -> list[int]:
+    """Return mails put off whose lead is not in its sequence any more: nothing of them was ever taken."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT d.message_id
+          FROM dispatches AS d
+          LEFT JOIN campaign_leads AS cl ON cl.id = d.campaign_lead_id
+         WHERE d.state = 'DEFERRED'
+           AND (cl.id IS NULL OR cl.status NOT IN ('STARTED', 'INPROGRESS'))
+        """,
+    )
+    return [row["message_id"] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One line of the event list, from which every figure can be counted again."""
+
+    user_id: int
+    campaign_id: int | None
+    campaign_lead_id: int | None
+    message_id: int | None
+    type: str
+    occurred_at: datetime
+    details: dict[str, object] | None = None
+
+
+async def record_events(db: Db, events: Sequence[EventRow]) -> None:
+    await execute(
+        db,
+        """
+        INSERT INTO message_events (user_id, campaign_id, campaign_lead_id, message_id, type, occurred_at, details)
+        SELECT * FROM unnest(%(user_ids)s::bigint[], %(campaign_ids)s::bigint[], %(campaign_lead_ids)s::bigint[],
+                             %(message_ids)s::bigint[], %(types)s::text[], %(occurred_at)s::timestamptz[],
+                             %(details)s::jsonb[])
+        """,
+        {
+            "user_ids": [event.user_id for event in events],
+            "campaign_ids": [event.campaign_id for event in events],
+            "campaign_lead_ids": [event.campaign_lead_id for event in events],
+            "message_ids": [event.message_id for event in events],
+            "types": [event.type for event in events],
+            "occurred_at": [event.occurred_at for event in events],
+            "details": [Jsonb(event.details) if event.details is not None else None for event in events],
+        },
+    )

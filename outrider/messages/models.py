@@ -1,0 +1,152 @@
+"""Words for mails: their states, the claim that starts one, and the events that follow."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from outrider.kit.events import Event
+
+
+class MessageStatus(StrEnum):
+    QUEUED = "QUEUED"
+    SENT = "SENT"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+    BOUNCED = "BOUNCED"
+    RECEIVED = "RECEIVED"
+
+
+class BounceKind(StrEnum):
+    """HARD: the address does not work. SOFT: not just now. SENDER: our side is the cause (decisions 28, 29)."""
+
+    HARD = "HARD"
+    SOFT = "SOFT"
+    SENDER = "SENDER"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One campaign mail about to be written into the ledger."""
+
+    user_id: int
+    campaign_id: int
+    campaign_lead_id: int
+    lead_id: int
+    mailbox_id: int
+    step_id: int
+    step_number: int
+    variant_id: int | None
+    stats_id: UUID
+    message_id: str
+    from_email: str
+    to_email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A mail's text as it leaves: kept before the mail is handed over. `text` only where there is no HTML."""
+
+    id: int
+    subject: str
+    html: str | None
+    text: str | None
+    in_reply_to: str | None
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a mail. `sent_at` is None unless the server took it (or refused the recipient for good)."""
+
+    id: int
+    status: MessageStatus
+    sent_at: datetime | None
+    reply_code: int | None = None
+    enhanced_code: str | None = None
+    reply_text: str | None = None
+    bounce_kind: BounceKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """The mail was surely not taken; it is tried again at `retry_at`."""
+
+    id: int
+    retry_at: datetime
+    reply_code: int | None
+    enhanced_code: str | None
+    reply_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadMail:
+    """A mail of a lead's conversation, as threading needs it."""
+
+    campaign_lead_id: int
+    direction: str
+    message_id: str | None
+    subject: str | None
+    in_reply_to: str | None
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEvent(Event):
+    """Base of what happens to an outbound mail; `message_id` is the row of the mail."""
+
+    user_id: int
+    campaign_id: int
+    campaign_lead_id: int
+    message_id: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSent(MessageEvent):
+    step_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageOpened(MessageEvent):
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClicked(MessageEvent):
+    url: str
+    is_first_of_link: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyReceived(MessageEvent):
+    """`message_id` is the row of the reply, `answers_id` that of the mail it answers; `is_counted`: in statistics."""
+
+    answers_id: int
+    is_counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageBounced(MessageEvent):
+    """`report_id`: the row of the report; None when the server refused the recipient at once."""
+
+    report_id: int | None
+    kind: BounceKind
+
+
+@dataclass(frozen=True, slots=True)
+class UntrackedReplyReceived(Event):
+    user_id: int
+    mailbox_id: int
+    message_id: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ManualStepReached(Event):
+    user_id: int
+    campaign_id: int
+    campaign_lead_id: int
+    step_id: int
+    step_number: int
+    at: datetime
