@@ -75,8 +75,9 @@ set_json_loads(orjson.loads)
 class Database:
     """A pool of connections. A connection whose server process has gone is replaced before it is handed out."""
 
-    def __init__(self, pool: AsyncConnectionPool[Db]) -> None:
-        self._pool = pool
+    def __init__(self, url: str, pool: AsyncConnectionPool[Db]) -> None:
+        self.url = url
+        self.pool = pool
 
     @classmethod
     async def open(cls, url: str, *, min_size: int = 1, max_size: int = 10) -> Self:
@@ -86,22 +87,22 @@ class Database:
         await probe.close()
         pool: AsyncConnectionPool[Db] = AsyncConnectionPool(
             conninfo,
-            kwargs={"autocommit": True},
             min_size=min_size,
             max_size=max_size,
             timeout=_CONNECT_SECONDS,
+            configure=_autocommit,  # not by kwargs: procrastinate opens further connections with these
             check=_raise_if_gone,
             open=False,
         )
         await pool.open(wait=True, timeout=_CONNECT_SECONDS)
-        return cls(pool)
+        return cls(url, pool)
 
     async def close(self) -> None:
-        await self._pool.close()
+        await self.pool.close()
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Db]:
-        async with self._pool.connection() as db, db.transaction():
+        async with self.pool.connection() as db, db.transaction():
             yield db
 
     def transaction(self) -> AbstractAsyncContextManager[Db]:
@@ -110,7 +111,7 @@ class Database:
 
     def connection(self) -> AbstractAsyncContextManager[Db]:
         """A connection on which each statement commits by itself."""
-        return self._pool.connection()
+        return self.pool.connection()
 
 
 def connection_text(url: str) -> str:
@@ -121,12 +122,25 @@ def connection_text(url: str) -> str:
     return make_conninfo("", **{**defaults, **given, "options": options})
 
 
+async def _autocommit(db: Db) -> None:
+    await db.set_autocommit(True)
+
+
 async def _raise_if_gone(db: Db) -> None:
     """An idle connection has nothing to read, unless its server process has ended: no round trip is needed."""
     poll = select.poll()
     poll.register(db.fileno(), select.POLLIN)
     while poll.poll(0):
         db.pgconn.consume_input()  # raises OperationalError at the end of the stream
+
+
+def describe_failure(error: BaseException) -> str:
+    """What an operator should do about a failure of the database, in a sentence or two."""
+    text = str(error).strip()
+    for kind, sign, advice in _ADVICE:
+        if isinstance(error, kind) or (sign and sign in text):
+            return f"{advice} ({text.splitlines()[-1]})" if text else advice
+    return f"The database reported an error: {text or type(error).__name__}"
 
 
 async def fetch_all(db: Db, cls: type[T], sql: LiteralString, params: Mapping[str, Any] = _NO_PARAMETERS) -> list[T]:
