@@ -101,7 +101,7 @@ def test_every_display_name_is_read_back_beside_its_address(name: str) -> None:
 
 
 def display_name_of(field: bytes, read: str) -> str:
-    """The policy's parser keeps the space between two words of a phrase (RFC 2047 §6.2 drops it), the older does not."""
+    """The policy's parser keeps the space between two words of a phrase (RFC 2047 §6.2 drops it), the older one not."""
     phrase = field.decode().removeprefix("From: ").rpartition("<")[0].strip()
     return str(make_header(decode_header(phrase))) if "?=\r\n =?" in phrase else read
 
