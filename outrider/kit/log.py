@@ -24,14 +24,14 @@ _QUIET_LIBRARIES = ("procrastinate", "httpx", "httpcore", "asyncio", "mail.log")
 
 def get_logger(name: str) -> FilteringBoundLogger:
     """A logger: `log.info("mail sent", mailbox_id=3)`."""
-    return cast("FilteringBoundLogger", structlog.get_logger(logger=name))
+    return cast("FilteringBoundLogger", structlog.get_logger(logger_name=name))
 
 
 def set_up_logging(level: str, *, stream: TextIO = sys.stderr) -> None:
     """Called once when a process starts. Libraries that use the standard logging write the same lines."""
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, *_processors(), *_rendering()],
+        processors=[structlog.contextvars.merge_contextvars, *_processors(), _rename_logger, *_rendering()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=True,
@@ -60,6 +60,12 @@ def _rendering() -> list[Processor]:
 
 def _add_time(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     line["time"] = SYSTEM_CLOCK.wall().isoformat(timespec="milliseconds")
+    return line
+
+
+def _rename_logger(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """`logger` itself is a parameter of structlog's."""
+    line["logger"] = line.pop("logger_name", "outrider")
     return line
 
 
