@@ -48,6 +48,16 @@ class StepFacts:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a step or one of its variants says."""
+
+    step_id: int
+    variant_id: int | None
+    subject: str
+    email_body: str
+
+
 @dataclass(frozen=True)
 class CampaignFacts:
     """A campaign with what its mails need; `new_count` is of its own local day, filled by the planner's store."""

@@ -13,6 +13,7 @@ from outrider.campaigns import pace
 from outrider.engine import gates, limits, rotation, store
 from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, StepFacts, VariantFacts
 from outrider.engine.gates import Case, Hold
+from outrider.engine.senders import Sender, Senders
 from outrider.kit.db import Db
 from outrider.kit.events import emit
 from outrider.leads import progress
@@ -32,6 +33,7 @@ class Attempt:
     stats_id: UUID
     campaign: CampaignFacts
     step: StepFacts
+    following: StepFacts | None
     variant: VariantFacts | None
     lead: LeadFacts
     mailbox_id: int
@@ -51,15 +53,6 @@ class Attempt:
             is_first_mail=self.is_first_mail,
             variant_id=self.variant.id if self.variant else None,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """A mailbox as the claim writes it down."""
-
-    mailbox_id: int
-    from_email: str
-    domain: str
 
 
 @dataclass
@@ -100,11 +93,11 @@ class Pick:
 
 
 async def plan(
-    db: Db, engine_id: UUID, now: datetime, *, sender: Callable[[int], Sender], stats_id: Callable[[int, int], UUID]
+    db: Db, engine_id: UUID, now: datetime, *, senders: Senders, stats_id: Callable[[int, int], UUID]
 ) -> list[Attempt]:
     """Claim one mail for each mailbox that is free and has something due; the caller's transaction commits it.
 
-    `sender` gives a mailbox's address, `stats_id` the identity of (campaign lead, step): the same for ever.
+    `stats_id` gives the identity of (campaign lead, step): the same for ever.
     """
     mailboxes = await store.list_leased_mailboxes(db, engine_id, now, only_free=True)
     if not mailboxes:
@@ -116,7 +109,8 @@ async def plan(
     await _pick_follow_ups(db, round_)
     await _pick_new_leads(db, round_)
     await _record_rejections(db, round_)
-    return await _claim(db, round_, engine_id, sender=sender, stats_id=stats_id)
+    await senders.refresh(db, [pick.mailbox.id for pick in round_.picks])
+    return await _claim(db, round_, engine_id, senders=senders, stats_id=stats_id)
 
 
 async def _load_round(db: Db, mailboxes: Iterable[MailboxFacts], now: datetime) -> Round:
@@ -160,7 +154,7 @@ async def _pick_retries(db: Db, round_: Round) -> None:
         mailbox = round_.mailboxes.get(lead.retry_mailbox_id or 0)
         steps = round_.steps.get(lead.campaign_id, ())
         step = next((step for step in steps if step.id == lead.retry_step_id), None)
-        if mailbox and step and _passes(round_, lead):
+        if mailbox and step and _passes(round_, lead, is_first_mail=lead.last_step_number == 0):
             variants = round_.variants.get(step.id, ())
             variant = next((variant for variant in variants if variant.id == lead.retry_variant_id), None)
             _take(round_, Pick(lead, mailbox, step, variant))
@@ -232,10 +226,11 @@ async def _list_in_order(db: Db, ids: Sequence[int]) -> list[LeadFacts]:
     return [leads[lead_id] for lead_id in ids if lead_id in leads]
 
 
-def _passes(round_: Round, lead: LeadFacts) -> bool:
+def _passes(round_: Round, lead: LeadFacts, *, is_first_mail: bool = False) -> bool:
+    """Whether the lead passes its gates; a first mail that is tried again also needs room in today's new leads."""
     if lead.campaign_id not in round_.campaigns:
         return False
-    hold = gates.first_hold(round_.case(lead.campaign_id, lead=lead))
+    hold = gates.first_hold(round_.case(lead.campaign_id, lead=lead, is_first_mail=is_first_mail))
     if hold:
         round_.rejected[lead.id] = hold
     return hold is None
@@ -256,6 +251,9 @@ def _offer(round_: Round, lead: LeadFacts, mailbox: MailboxFacts) -> None:
 
 def _take(round_: Round, pick: Pick) -> None:
     round_.picks.append(pick)
+    if pick.lead.last_step_number == 0:
+        campaign_id = pick.lead.campaign_id
+        round_.new_counts[campaign_id] = round_.new_counts.get(campaign_id, 0) + 1
     del round_.mailboxes[pick.mailbox.id]
 
 
@@ -279,11 +277,11 @@ async def _record_rejections(db: Db, round_: Round) -> None:
 
 
 async def _claim(
-    db: Db, round_: Round, engine_id: UUID, *, sender: Callable[[int], Sender], stats_id: Callable[[int, int], UUID]
+    db: Db, round_: Round, engine_id: UUID, *, senders: Senders, stats_id: Callable[[int, int], UUID]
 ) -> list[Attempt]:
     again = [pick for pick in round_.picks if pick.lead.retry_message_id is not None]
     fresh = [pick for pick in round_.picks if pick.lead.retry_message_id is None]
-    claims = [_claim_of(pick, sender(pick.mailbox.id), stats_id(pick.lead.id, pick.step.id)) for pick in fresh]
+    claims = [_claim_of(pick, senders[pick.mailbox.id], stats_id(pick.lead.id, pick.step.id)) for pick in fresh]
     rows = await ledger.claim(db, claims, engine_id, round_.now) if claims else {}
     retried: set[int] = set()
     if again:
@@ -299,23 +297,26 @@ async def _claim(
         for pick in again
         if pick.lead.retry_message_id in retried and pick.lead.retry_stats_id
     ]
-    await _count(db, round_, attempts, repeated)
+    await _count(db, round_, repeated + attempts)
     return repeated + attempts
 
 
-async def _count(db: Db, round_: Round, attempts: Sequence[Attempt], repeated: Sequence[Attempt]) -> None:
-    """Count new mails; a mail that is tried again was counted with its first try and only takes its gap."""
-    if attempts:
-        await pace.record_uses(db, [attempt.use() for attempt in attempts], round_.now)
+async def _count(db: Db, round_: Round, attempts: Sequence[Attempt]) -> None:
+    if not attempts:
+        return
     mailboxes = {pick.mailbox.id: pick.mailbox for pick in round_.picks}
-    for group, is_counted in ((attempts, True), (repeated, False)):
-        if not group:
-            continue
-        next_send_at = [
-            limits.next_for_mailbox(mailboxes[attempt.mailbox_id], attempt.campaign.id, round_.now) for attempt in group
-        ]
-        ids = [attempt.mailbox_id for attempt in group]
-        await state.record_claims(db, ids, next_send_at, round_.now, is_counted=is_counted)
+    next_send_at = [limits.next_for_mailbox(mailboxes[a.mailbox_id], a.campaign.id, round_.now) for a in attempts]
+    await pace.record_uses(db, [attempt.use() for attempt in attempts], round_.now)
+    await state.record_claims(db, [attempt.mailbox_id for attempt in attempts], next_send_at, round_.now)
+
+
+async def take_back(db: Db, attempts: Sequence[Attempt]) -> None:
+    """Undo the counts of mails that were not taken; their gaps stay, which hurts nobody."""
+    if not attempts:
+        return
+    await pace.take_back_uses(db, [attempt.use() for attempt in attempts])
+    claimed_at = [attempt.claimed_at for attempt in attempts]
+    await state.take_back_claims(db, [attempt.mailbox_id for attempt in attempts], claimed_at)
 
 
 def _claim_of(pick: Pick, sender: Sender, stats_id: UUID) -> Claim:
@@ -330,7 +331,7 @@ def _claim_of(pick: Pick, sender: Sender, stats_id: UUID) -> Claim:
         variant_id=pick.variant.id if pick.variant else None,
         stats_id=stats_id,
         message_id=f"{stats_id}@{sender.domain}",
-        from_email=sender.from_email,
+        from_email=sender.mailbox.from_email,
         to_email=pick.lead.email,
     )
 
@@ -344,6 +345,7 @@ def _attempt(round_: Round, pick: Pick, message_id: int, stats_id: UUID) -> Atte
         stats_id=stats_id,
         campaign=campaign,
         step=pick.step,
+        following=rotation.step_after(pick.step, round_.steps[campaign.id], pick.lead.sent_step_ids),
         variant=pick.variant,
         lead=pick.lead,
         mailbox_id=pick.mailbox.id,

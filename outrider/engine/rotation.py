@@ -32,6 +32,11 @@ def next_step(lead: LeadFacts, steps: Sequence[StepFacts]) -> StepFacts | None:
     return next((step for step in steps if step.number > after and step.id not in lead.sent_step_ids), None)
 
 
+def step_after(step: StepFacts, steps: Sequence[StepFacts], sent_step_ids: Sequence[int]) -> StepFacts | None:
+    """Return the step that follows this one and was not sent yet."""
+    return next((later for later in steps if later.number > step.number and later.id not in sent_step_ids), None)
+
+
 def shares(variants: Sequence[VariantFacts], distribution: str) -> list[float]:
     """Return each variant's share in percent. By percentage: the first ten that add up to 100, the last one clipped."""
     if distribution != "MANUAL_PERCENTAGE" or len(variants) == 1:

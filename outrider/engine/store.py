@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, StepFacts, VariantFacts
+from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, StepFacts, Text, VariantFacts
 from outrider.kit.db import Db, fetch_all, fetch_dicts
+from outrider.mailboxes.models import Mailbox
 
 
 async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_free: bool) -> list[MailboxFacts]:
@@ -288,3 +289,48 @@ async def count_reserved(db: Db, mailbox_ids: Sequence[int], until: datetime, *,
         {"mailbox_ids": list(mailbox_ids), "until": until, "at_most": at_most},
     )
     return {row["mailbox_id"]: row["mail_count"] for row in rows}
+
+
+async def count_soft_bounce_days(db: Db, user_id: int, email: str, until: datetime) -> int:
+    """Return on how many days mail to this address has bounced softly."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT count(DISTINCT (m.bounced_at AT TIME ZONE 'UTC')::date) AS day_count
+          FROM leads AS l
+          JOIN messages AS m ON m.lead_id = l.id
+         WHERE l.user_id = %(user_id)s
+           AND l.email = %(email)s
+           AND m.bounce_kind = 'SOFT'
+           AND m.bounced_at <= %(until)s
+        """,
+        {"user_id": user_id, "email": email, "until": until},
+    )
+    return int(rows[0]["day_count"])
+
+
+async def list_edit_times(db: Db, mailbox_ids: Sequence[int]) -> dict[int, datetime]:
+    sql = "SELECT id, updated_at FROM mailboxes WHERE id = ANY(%(ids)s)"
+    return {row["id"]: row["updated_at"] for row in await fetch_dicts(db, sql, {"ids": list(mailbox_ids)})}
+
+
+async def list_mailboxes(db: Db, mailbox_ids: Sequence[int]) -> list[Mailbox]:
+    return await fetch_all(db, Mailbox, "SELECT * FROM mailboxes WHERE id = ANY(%(ids)s)", {"ids": list(mailbox_ids)})
+
+
+async def list_texts(db: Db, step_ids: Sequence[int], variant_ids: Sequence[int]) -> list[Text]:
+    """Return subjects and bodies of these steps and variants."""
+    return await fetch_all(
+        db,
+        Text,
+        """
+        SELECT id AS step_id, NULL::bigint AS variant_id, subject, email_body
+          FROM steps
+         WHERE id = ANY(%(step_ids)s)
+         UNION ALL
+        SELECT step_id, id, subject, email_body
+          FROM variants
+         WHERE id = ANY(%(variant_ids)s)
+        """,
+        {"step_ids": list(step_ids), "variant_ids": list(variant_ids)},
+    )

@@ -14,13 +14,8 @@ from outrider.kit.db import Db, execute, fetch_all, fetch_dicts
 LEASE_TIME = timedelta(seconds=60)
 
 
-async def record_claims(
-    db: Db, mailbox_ids: Sequence[int], next_send_at: Sequence[datetime], now: datetime, *, is_counted: bool
-) -> None:
-    """Set when each mailbox may send again and count one campaign mail for it. No mailbox occurs twice.
-
-    `is_counted` False: a mail that is tried again, counted with its first try.
-    """
+async def record_claims(db: Db, mailbox_ids: Sequence[int], next_send_at: Sequence[datetime], now: datetime) -> None:
+    """Count one campaign mail for each mailbox and set when it may send again. No mailbox occurs twice."""
     params = {"ids": list(mailbox_ids), "next_send_at": list(next_send_at), "now": now, "today": now.date()}
     await execute(
         db,
@@ -33,8 +28,6 @@ async def record_claims(
         """,
         params,
     )
-    if not is_counted:
-        return
     await execute(
         db,
         """

@@ -8,7 +8,7 @@ handed over goes back; what was handed over and has no outcome is UNKNOWN and ne
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -119,13 +119,23 @@ async def write(db: Db, mails: Sequence[Written]) -> None:
     )
 
 
-async def hand_over(db: Db, message_ids: Sequence[int], engine_id: UUID, now: datetime) -> set[int]:
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A mail that may be submitted now, for the `attempt_count`-th time since `first_tried_at`."""
+
+    message_id: int
+    attempt_count: int
+    first_tried_at: datetime
+
+
+async def hand_over(db: Db, message_ids: Sequence[int], engine_id: UUID, now: datetime) -> dict[int, Handover]:
     """Mark mails as being handed over, looking at the gates once more; returns those that may go.
 
     A pause, reply, block or unsubscribe that was stored a moment ago wins, and so does a lease that was lost.
     """
-    rows = await fetch_dicts(
+    rows = await fetch_all(
         db,
+        Handover,
         """
         UPDATE dispatches AS d
            SET state = 'HANDING_OVER',
@@ -150,30 +160,17 @@ async def hand_over(db: Db, message_ids: Sequence[int], engine_id: UUID, now: da
            AND m.id = d.mailbox_id
            AND m.deleted_at IS NULL
            AND NOT m.is_suspended
-        RETURNING d.message_id
+        RETURNING d.message_id, d.attempt_count, d.first_tried_at
         """,
         {"ids": list(message_ids), "engine_id": engine_id, "now": now},
     )
-    return {row["message_id"] for row in rows}
+    return {row.message_id: row for row in rows}
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
-    """A mail that came to nothing before anybody saw it; its counts are to be taken back."""
-
-    campaign_id: int
-    mailbox_id: int
-    step_number: int
-    variant_id: int | None
-    claimed_at: datetime
-    local_day: date | None = None
-
-
-async def release(db: Db, message_ids: Sequence[int]) -> list[Released]:
-    """Remove mails that were surely not handed over; their leads are due again."""
-    return await fetch_all(
+async def release(db: Db, message_ids: Sequence[int]) -> set[int]:
+    """Remove mails that were surely not handed over, so that their leads are due again; returns those removed."""
+    rows = await fetch_dicts(
         db,
-        Released,
         """
         WITH gone AS (
             DELETE FROM dispatches
@@ -184,10 +181,11 @@ async def release(db: Db, message_ids: Sequence[int]) -> list[Released]:
         DELETE FROM messages AS m
          USING gone
          WHERE m.id = gone.message_id
-        RETURNING m.campaign_id, m.mailbox_id, m.step_number, m.variant_id, m.claimed_at
+        RETURNING m.id
         """,
         {"ids": list(message_ids)},
     )
+    return {row["id"] for row in rows}
 
 
 async def record_outcomes(db: Db, outcomes: Sequence[Outcome]) -> set[int]:
@@ -277,7 +275,10 @@ class Stranded:
     mailbox_id: int
     step_id: int
     step_number: int
+    variant_id: int | None
+    stats_id: UUID
     state: str
+    attempt_count: int
     claimed_at: datetime
 
 
@@ -287,8 +288,8 @@ async def list_stranded(db: Db, engine_id: UUID) -> list[Stranded]:
         db,
         Stranded,
         """
-        SELECT d.message_id, d.campaign_lead_id, d.campaign_id, d.mailbox_id, m.step_id, m.step_number, d.state,
-               m.claimed_at
+        SELECT d.message_id, d.campaign_lead_id, d.campaign_id, d.mailbox_id, m.step_id, m.step_number,
+               m.variant_id, m.stats_id, d.state, d.attempt_count, m.claimed_at
           FROM dispatches AS d
           JOIN mailbox_leases AS lease ON lease.mailbox_id = d.mailbox_id AND lease.engine_id = %(engine_id)s
           JOIN messages AS m ON m.id = d.message_id

@@ -1,0 +1,165 @@
+"""The attempt: render, compose, gates once more, submit, record (product behaviour 1.1, design 4).
+
+Mails of one round are written and handed over together and submitted side by side; what the servers say is gathered
+and recorded many at a time. One broken mailbox, text or message never stops the others.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import psycopg
+
+from outrider.campaigns import actions as campaigns
+from outrider.engine import record
+from outrider.engine.gates import Hold
+from outrider.engine.planner import Attempt, plan, take_back
+from outrider.engine.record import Result
+from outrider.engine.render import Renderer, Rendered
+from outrider.engine.senders import Senders
+from outrider.kit.clock import Clock
+from outrider.kit.crypto import Vault
+from outrider.kit.db import Database, Db, describe_failure
+from outrider.kit.log import get_logger
+from outrider.leads import progress
+from outrider.mail.smtp import Envelope, Submitter
+from outrider.messages import ledger
+
+log = get_logger("engine")
+
+_RECORD_AT_MOST = 500
+_GATHER_SECONDS = 0.005
+_RETRY_SECONDS = 1.0
+_LOOK_AGAIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A mail that only has to be handed over."""
+
+    attempt: Attempt
+    rendered: Rendered
+    handover: ledger.Handover
+
+
+class Outbound:
+    """Sends what is due from the mailboxes of one engine."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        vault: Vault,
+        *,
+        engine_id: UUID,
+        senders: Senders,
+        renderer: Renderer,
+        submitter: Submitter,
+        on_sent: Callable[[int, bytes], None],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._vault = vault
+        self._engine_id = engine_id
+        self._senders = senders
+        self._renderer = renderer
+        self._submitter = submitter
+        self._on_sent = on_sent
+        self._results: asyncio.Queue[Result] = asyncio.Queue()
+        self._in_flight: set[asyncio.Task[None]] = set()
+
+    async def send_due(self) -> int:
+        """Plan one round and start its mails; returns how many were claimed."""
+        async with self._database.transaction() as db:
+            attempts = await plan(
+                db, self._engine_id, self._clock.now(), senders=self._senders, stats_id=self._stats_id
+            )
+        if attempts:
+            for ready in await self._prepare(attempts):
+                task = asyncio.create_task(self._submit(ready))
+                self._in_flight.add(task)
+                task.add_done_callback(self._in_flight.discard)
+        return len(attempts)
+
+    def _stats_id(self, campaign_lead_id: int, step_id: int) -> UUID:
+        """The identity of a mail: the same whenever it is asked for, and nobody can guess it."""
+        return UUID(bytes=self._vault.sign(f"{campaign_lead_id}|{step_id}".encode(), purpose="stats_id"), version=4)
+
+    async def _prepare(self, attempts: Sequence[Attempt]) -> list[Ready]:
+        """Write the mails and mark them as being handed over; those that may not go any more are released."""
+        now = self._clock.now()
+        async with self._database.transaction() as db:
+            rendered, holds = await self._renderer.render(db, attempts, self._senders, now)
+            if rendered:
+                await ledger.write(db, [mail.written for mail in rendered.values()])
+            handed = await ledger.hand_over(db, list(rendered), self._engine_id, now)
+            refused = [attempt for attempt in attempts if attempt.message_id not in handed]
+            released = await ledger.release(db, [attempt.message_id for attempt in refused])
+            await take_back(db, [attempt for attempt in refused if attempt.message_id in released])
+            if holds:
+                await _hold(db, holds, until=now + _LOOK_AGAIN)
+        return [
+            Ready(attempt, rendered[attempt.message_id], handed[attempt.message_id])
+            for attempt in attempts
+            if attempt.message_id in handed
+        ]
+
+    async def _submit(self, ready: Ready) -> None:
+        attempt = ready.attempt
+        sender = self._senders[attempt.mailbox_id]
+        envelope = Envelope(
+            sender=sender.mailbox.from_email,
+            recipients=(attempt.lead.email, *sender.bcc),
+            data=ready.rendered.data,
+        )
+        outcome = await self._submitter.submit(sender.server, envelope)
+        result = Result(
+            attempt=attempt,
+            outcome=outcome,
+            at=self._clock.now(),
+            tries=ready.handover.attempt_count - 1,
+            first_tried_at=ready.handover.first_tried_at,
+        )
+        self._results.put_nowait(result)
+        if record.is_taken(result):
+            self._on_sent(attempt.mailbox_id, ready.rendered.data)
+
+    async def record_results(self) -> None:
+        """Record what servers said, many at a time, until cancelled. A result is kept until it is stored."""
+        while True:
+            results = [await self._results.get()]
+            await asyncio.sleep(_GATHER_SECONDS)
+            while len(results) < _RECORD_AT_MOST and not self._results.empty():
+                results.append(self._results.get_nowait())
+            await self._store(results)
+            for _ in results:
+                self._results.task_done()
+
+    async def _store(self, results: Sequence[Result]) -> None:
+        while True:
+            try:
+                async with self._database.transaction() as db:
+                    touched = await record.record(db, results)
+                    for user_id, campaign_id in await progress.list_finished_campaigns(db, list(touched)):
+                        await campaigns.complete(db, user_id, campaign_id, self._clock.now())
+            except psycopg.OperationalError as error:
+                log.warning("outcomes wait for the database", count=len(results), reason=describe_failure(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
+
+    async def finish(self) -> None:
+        """Wait for the mails that are being handed over and for their outcomes to be recorded."""
+        if self._in_flight:
+            await asyncio.wait(self._in_flight)
+        await self._results.join()
+
+
+async def _hold(db: Db, holds: Mapping[int, Hold], *, until: datetime) -> None:
+    """Keep the reason of leads whose text cannot be made, and look again later: somebody may have mended it."""
+    reasons = list(holds.values())
+    await progress.record_holds(
+        db, list(holds), [hold.code for hold in reasons], [hold.text for hold in reasons], [until] * len(reasons)
+    )

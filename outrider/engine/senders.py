@@ -1,0 +1,70 @@
+"""The mailboxes of this engine as senders: where to log in, the fixed parts of their mails, kept until they are edited.
+
+Opened passwords live here and nowhere else, and only while the process does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+
+from outrider.engine import store
+from outrider.kit.crypto import Vault
+from outrider.kit.db import Db
+from outrider.mail import address
+from outrider.mail.compose import Skeleton
+from outrider.mail.server import Server
+from outrider.mailboxes import servers
+from outrider.mailboxes.models import Mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A mailbox ready to send: `tracking_url` is its own verified host, or the shared one."""
+
+    mailbox: Mailbox
+    server: Server
+    skeleton: Skeleton
+    domain: str
+    tracking_url: str
+    bcc: tuple[str, ...]
+
+
+class Senders:
+    """A cache by mailbox; an entry is made again when its mailbox was edited."""
+
+    def __init__(self, vault: Vault, *, tracking_url: str) -> None:
+        self._vault = vault
+        self._tracking_url = tracking_url
+        self._senders: dict[int, Sender] = {}
+
+    def __getitem__(self, mailbox_id: int) -> Sender:
+        return self._senders[mailbox_id]
+
+    async def refresh(self, db: Db, mailbox_ids: Sequence[int]) -> None:
+        """Read what is new or was edited of these mailboxes."""
+        if not mailbox_ids:
+            return
+        edited = await store.list_edit_times(db, mailbox_ids)
+        stale = [
+            mailbox_id
+            for mailbox_id, updated_at in edited.items()
+            if mailbox_id not in self._senders or self._senders[mailbox_id].mailbox.updated_at != updated_at
+        ]
+        for mailbox in await store.list_mailboxes(db, stale) if stale else ():
+            self._senders[mailbox.id] = self._make(mailbox)
+
+    def _make(self, mailbox: Mailbox) -> Sender:
+        is_own_host = mailbox.custom_tracking_domain and mailbox.is_tracking_domain_valid
+        return Sender(
+            mailbox=mailbox,
+            server=servers.smtp_server(mailbox, self._vault),
+            skeleton=Skeleton.build(
+                from_address=mailbox.from_email,
+                from_name=mailbox.from_name,
+                reply_to=mailbox.different_reply_to_address or None,
+                zone=UTC,
+            ),
+            domain=address.domain_of(mailbox.from_email),
+            tracking_url=f"https://{mailbox.custom_tracking_domain}" if is_own_host else self._tracking_url,
+            bcc=tuple(part.strip() for part in (mailbox.bcc_email or "").split(",") if part.strip()),
+        )
