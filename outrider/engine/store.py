@@ -5,6 +5,7 @@ are, and every row it writes back carries its own account.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -333,4 +334,46 @@ async def list_texts(db: Db, step_ids: Sequence[int], variant_ids: Sequence[int]
          WHERE id = ANY(%(variant_ids)s)
         """,
         {"step_ids": list(step_ids), "variant_ids": list(variant_ids)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedLead:
+    """A lead that has not got all its mails, with every reason that is stored for it."""
+
+    id: int
+    status: str
+    hold_reason: str | None
+    due_at: datetime | None
+    hold_code: str | None
+    hold_text: str | None
+    hold_until: datetime | None
+    campaign_hold_code: str | None
+    campaign_hold_text: str | None
+    campaign_hold_until: datetime | None
+    mailbox_hold_code: str | None
+    mailbox_hold_text: str | None
+    mailbox_hold_until: datetime | None
+
+
+async def list_unfinished_leads(db: Db, user_id: int, campaign_id: int) -> list[UnfinishedLead]:
+    return await fetch_all(
+        db,
+        UnfinishedLead,
+        """
+        SELECT cl.id, cl.status, cl.hold_reason, cl.due_at, cl.hold_code, cl.hold_text, cl.hold_until,
+               CASE WHEN c.status = 'ACTIVE' THEN c.hold_code ELSE 'CAMPAIGN_NOT_ACTIVE' END AS campaign_hold_code,
+               CASE WHEN c.status = 'ACTIVE' THEN c.hold_text
+                    ELSE 'The campaign is ' || lower(c.status) || '.' END AS campaign_hold_text,
+               CASE WHEN c.status = 'ACTIVE' THEN c.hold_until END AS campaign_hold_until,
+               s.hold_code AS mailbox_hold_code, s.hold_text AS mailbox_hold_text, s.hold_until AS mailbox_hold_until
+          FROM campaign_leads AS cl
+          JOIN campaigns AS c ON c.id = cl.campaign_id
+          LEFT JOIN mailbox_states AS s ON s.mailbox_id = cl.mailbox_id
+         WHERE cl.user_id = %(user_id)s
+           AND cl.campaign_id = %(campaign_id)s
+           AND cl.status <> 'COMPLETED'
+         ORDER BY cl.id
+        """,
+        {"user_id": user_id, "campaign_id": campaign_id},
     )

@@ -1,0 +1,78 @@
+"""What a process that died has left behind, picked up by the engine that now holds its mailboxes (decision 27).
+
+Claimed but not handed over: goes back, the lead is due again. Handed over without an outcome: UNKNOWN, never sent again
+by itself; the sequence goes on as if it had been sent, and a trace of the mail (in Sent, opened, answered) settles it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from outrider.engine import record, rotation, store
+from outrider.engine.facts import StepFacts
+from outrider.engine.planner import Attempt, load_campaigns, take_back
+from outrider.kit.db import Db
+from outrider.mail.smtp import Unknown
+from outrider.messages import ledger
+from outrider.messages.ledger import Stranded
+from outrider.messages.models import MessageStatus, Outcome
+
+_WHAT_HAPPENED = "The process ended while the mail was being handed over"
+
+
+async def recover(db: Db, engine_id: UUID, now: datetime) -> set[int]:
+    """Settle the mails that others left on their way in this engine's mailboxes; returns the campaigns touched."""
+    stranded = await ledger.list_stranded(db, engine_id)
+    if not stranded:
+        return set()
+    attempts = await _attempts(db, stranded, now)
+    claimed = [mail for mail in stranded if mail.state == "CLAIMED"]
+    released = await ledger.release(db, [mail.message_id for mail in claimed])
+    await take_back(db, [attempts[message_id] for message_id in released if message_id in attempts])
+    doubtful = [mail for mail in stranded if mail.state == "HANDING_OVER"]
+    results = [
+        record.Result(attempts[mail.message_id], Unknown(text=_WHAT_HAPPENED), now, mail.attempt_count, mail.claimed_at)
+        for mail in doubtful
+        if mail.message_id in attempts
+    ]
+    touched = await record.record(db, results)
+    orphans = [mail.message_id for mail in doubtful if mail.message_id not in attempts]
+    if orphans:  # the lead was taken out of the campaign meanwhile
+        await ledger.record_outcomes(db, [Outcome(message_id, MessageStatus.UNKNOWN, None) for message_id in orphans])
+    return touched | {mail.campaign_id for mail in stranded}
+
+
+async def release_idle(db: Db) -> None:
+    """Drop mails that wait for another try though their lead has left the sequence: nobody ever took them."""
+    await ledger.release(db, await ledger.list_idle_deferred(db))
+
+
+async def _attempts(db: Db, stranded: Sequence[Stranded], now: datetime) -> dict[int, Attempt]:
+    """Bring back what the dead process knew of these mails."""
+    round_ = await load_campaigns(db, {mail.campaign_id for mail in stranded}, now)
+    leads = {lead.id: lead for lead in await store.list_leads(db, [mail.campaign_lead_id for mail in stranded])}
+    attempts = {}
+    for mail in stranded:
+        campaign, lead = round_.campaigns.get(mail.campaign_id), leads.get(mail.campaign_lead_id)
+        if campaign is None or lead is None:
+            continue
+        steps = round_.steps.get(mail.campaign_id, ())
+        step = next((step for step in steps if step.id == mail.step_id), None) or _retired_step(mail)
+        variants = round_.variants.get(mail.step_id, ())
+        attempts[mail.message_id] = Attempt(
+            message_id=mail.message_id,
+            stats_id=mail.stats_id,
+            campaign=campaign,
+            step=step,
+            following=rotation.step_after(step, steps, lead.sent_step_ids),
+            variant=next((variant for variant in variants if variant.id == mail.variant_id), None),
+            lead=lead,
+            mailbox_id=mail.mailbox_id,
+            claimed_at=mail.claimed_at,
+            day=campaign.schedule.local_day(mail.claimed_at) if campaign.schedule else mail.claimed_at.date(),
+        )
+    return attempts
+
+
+def _retired_step(mail: Stranded) -> StepFacts:
+    return StepFacts(mail.step_id, mail.campaign_id, mail.step_number, "EMAIL", 0, "MANUAL_EQUAL", mail.claimed_at)

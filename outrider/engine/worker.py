@@ -1,0 +1,148 @@
+"""The engine as a process: it leases mailboxes and, for these, sends what is due and reads what comes in.
+
+Loops side by side, each repeated for ever: leases, sending, outcomes, reasons, incoming mail, webhooks, jobs. When the
+database goes away they all end and are started anew under another name, so nothing is done on a lease that was lost.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+
+from outrider.campaigns import actions as campaigns
+from outrider.config import Settings
+from outrider.engine import store, survey
+from outrider.engine.inbound import Inbound
+from outrider.engine.leases import LeaseLost, Leases
+from outrider.engine.outbound import Outbound
+from outrider.engine.render import Renderer
+from outrider.engine.senders import Senders
+from outrider.kit.clock import Clock
+from outrider.kit.crypto import Vault
+from outrider.kit.db import Database, describe_failure
+from outrider.kit.jobs import JobContext, run_worker
+from outrider.kit.log import get_logger
+from outrider.leads import progress
+from outrider.mail.smtp import Submitter
+from outrider.webhooks import delivery
+
+log = get_logger("engine")
+
+_BEAT_SECONDS = 5.0
+_IDLE_SECONDS = (0.02, 1.0)  # between two looks at what is due: never less, never more, on the wall
+_IDLE_VIRTUAL_SECONDS = 20.0
+_SURVEY_VIRTUAL_SECONDS = 60.0
+_SURVEY_SECONDS = (0.5, 5.0)
+_RESTART_SECONDS = 1.0
+_FINISH_SECONDS = 15.0
+
+
+class Engine:
+    """One engine; `run` returns after `stop` is set and everything in flight has ended."""
+
+    def __init__(
+        self, database: Database, settings: Settings, clock: Clock, vault: Vault, *, http: httpx.AsyncClient
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._clock = clock
+        self._vault = vault
+        self._http = http
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await self._serve(stop)
+            except* (psycopg.OperationalError, LeaseLost) as group:
+                log.warning("engine starts anew", reason=describe_failure(_first(group)))
+                await asyncio.sleep(_RESTART_SECONDS)
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        engine_id = uuid4()
+        leases = Leases(self._database, self._clock, engine_id=engine_id)
+        senders = Senders(self._vault, tracking_url=self._settings.tracking_url)
+        inbound = Inbound(self._database, self._clock, self._vault, engine_id=engine_id)
+        submitter = Submitter()
+        outbound = Outbound(
+            self._database,
+            self._clock,
+            self._vault,
+            engine_id=engine_id,
+            senders=senders,
+            renderer=Renderer(self._vault, public_url=self._settings.public_url),
+            submitter=submitter,
+            on_sent=inbound.keep_copy,
+        )
+        await leases.start()
+        await leases.renew()
+        log.info("engine started", engine_id=str(engine_id), mailboxes=len(leases.mailbox_ids))
+        try:
+            async with asyncio.TaskGroup() as group:
+                recorder = group.create_task(outbound.record_results())
+                reader = group.create_task(inbound.run(lambda: leases.mailbox_ids))
+                loops = [
+                    group.create_task(_repeat(leases.renew, lambda: _BEAT_SECONDS)),
+                    group.create_task(self._send_for_ever(outbound)),
+                    group.create_task(_repeat(lambda: self._survey(engine_id), self._survey_pause)),
+                    group.create_task(delivery.run(self._database, self._clock, self._settings, self._http)),
+                    group.create_task(run_worker(self._job_context())),
+                ]
+                await stop.wait()
+                for loop in loops:
+                    loop.cancel()
+                await asyncio.wait_for(outbound.finish(), _FINISH_SECONDS)
+                recorder.cancel()
+                reader.cancel()
+        finally:
+            await submitter.close()
+            await _quietly(leases.give_up())
+
+    def _job_context(self) -> JobContext:
+        return JobContext(
+            database=self._database, settings=self._settings, clock=self._clock, vault=self._vault, http=self._http
+        )
+
+    async def _send_for_ever(self, outbound: Outbound) -> None:
+        while True:
+            if await outbound.send_due() == 0:
+                await asyncio.sleep(_clamp(_IDLE_VIRTUAL_SECONDS / self._clock.speed, _IDLE_SECONDS))
+            else:
+                await asyncio.sleep(0)
+
+    def _survey_pause(self) -> float:
+        return _clamp(_SURVEY_VIRTUAL_SECONDS / self._clock.speed, _SURVEY_SECONDS)
+
+    async def _survey(self, engine_id: UUID) -> None:
+        now = self._clock.now()
+        async with self._database.transaction() as db:
+            await survey.survey(db, engine_id, now)
+            active = await store.list_active_campaign_ids(db)
+            for user_id, campaign_id in await progress.list_finished_campaigns(db, active):
+                await campaigns.complete(db, user_id, campaign_id, now)
+
+
+async def _repeat(act: Callable[[], Awaitable[object]], pause: Callable[[], float]) -> None:
+    while True:
+        await act()
+        await asyncio.sleep(pause())
+
+
+async def _quietly(act: Awaitable[None]) -> None:
+    """The database may be what has failed; others will notice by themselves that this engine is gone."""
+    try:
+        await act
+    except psycopg.Error as error:
+        log.warning("leases are left to expire", reason=describe_failure(error))
+
+
+def _clamp(value: float, bounds: tuple[float, float]) -> float:
+    return min(max(value, bounds[0]), bounds[1])
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
