@@ -57,10 +57,12 @@ _SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+_LITTLE_SPACE = 1024 * 1024
+_DISK_FULL = "No space left on device"
 _OLD_SERVER_SIGNS = ("already exists", "is still in use")
 _REASONS = (
     (
-        "No space left on device",
+        _DISK_FULL,
         "The disk is full. Free some space on the disk of {folder}, then start again; nothing stored is lost.",
     ),
     ("Permission denied", "{folder} cannot be used by this user. Change its owner, or set OUTRIDER_DATA_DIR."),
@@ -207,6 +209,8 @@ class EmbeddedPostgres:
             db.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
 
     def _error(self, what: str, log: str) -> EmbeddedPostgresError:
+        if shutil.disk_usage(self._folder).free < _LITTLE_SPACE:
+            log += _DISK_FULL  # no log line of the server may have found room
         reasons = [text.format(folder=self._folder.parent) for sign, text in _REASONS if sign in log]
         last_lines = "\n".join(log.strip().splitlines()[-5:])
         return EmbeddedPostgresError(f"{what}. {' '.join(reasons[:1])}\n{last_lines}".strip())
