@@ -1,4 +1,4 @@
-"""What is known of one HTTP exchange beside ASGI's scope: made at the edge, filled on the way in, read on the way out."""
+"""One HTTP exchange: made at the edge, filled on the way in, read on the way out."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -63,7 +63,6 @@ class Services:
     settings: Settings
     clock: Clock
     authenticate: Authenticate
-    open_database: Callable[[], Awaitable[Database]]
     database_or_none: Database | None = None
 
     @property

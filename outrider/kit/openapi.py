@@ -1,8 +1,29 @@
-"""The OpenAPI document of the API."""
+"""The OpenAPI document of the API and the page that shows it: `/openapi.json`, `/docs`."""
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outrider import __version__
+from outrider.kit.reference import STYLE_POLICY, reference_page
+from outrider.kit.replies import JsonReply, json_bytes
+
+_ABOUT = """\
+Compatible with Smartlead's API: an existing integration changes its base URL and goes on working.
+Every path is served with and without a trailing slash. Fields are accepted in snake_case and camelCase.
+"""
+_KEYS = {
+    "query": {"type": "apiKey", "in": "query", "name": "api_key"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+}
 
 
 class Refusal(BaseModel):
@@ -13,3 +34,29 @@ class Refusal(BaseModel):
     statusCode: int  # noqa: N815 - the wire
     ok: bool
     validation: dict[str, Any] | None = None
+
+
+def document_of(routes: Sequence[APIRoute]) -> dict[str, Any]:
+    document = get_openapi(title="Outrider", version=__version__, description=_ABOUT, routes=routes)
+    document.setdefault("components", {})["securitySchemes"] = _KEYS
+    document["security"] = [{name: []} for name in _KEYS]
+    return document
+
+
+def add_reference(app: FastAPI, routes: Sequence[APIRoute]) -> None:
+    @cache
+    def document() -> dict[str, Any]:
+        return document_of(routes)
+
+    @cache
+    def page() -> str:
+        return reference_page(document())
+
+    async def openapi_json(_request: Request) -> Response:
+        return JsonReply(json_bytes(document()))
+
+    async def docs(_request: Request) -> Response:
+        return Response(page(), media_type="text/html", headers={"content-security-policy": STYLE_POLICY})
+
+    app.add_route("/openapi.json", openapi_json, include_in_schema=False)
+    app.add_route("/docs", docs, include_in_schema=False)
