@@ -16,6 +16,8 @@ from outrider.config import Settings, load_settings
 from outrider.kit.db import Database, Db
 from tests.support.database import Cleaner, TestServer, make_database, make_template
 
+pytest_plugins = ["tests.support.client"]
+
 _SERVER = pytest.StashKey[TestServer]()
 
 

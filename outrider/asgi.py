@@ -1,0 +1,76 @@
+"""The web application: every slice's routes behind one edge.
+
+`outrider.asgi:application` is the factory for servers; one process calls it once.
+"""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware.gzip import GZipMiddleware
+
+from outrider.config import SettingError, Settings, load_settings
+from outrider.kit import health, metrics
+from outrider.kit.clock import Clock
+from outrider.kit.crypto import Vault, load_or_create_secret_key, set_vault
+from outrider.kit.db import Database
+from outrider.kit.edge import Edge
+from outrider.kit.exchange import Services
+from outrider.kit.failures import handle_failures
+from outrider.kit.http import Api
+from outrider.kit.jobs import use_clock
+from outrider.kit.log import set_up_logging
+from outrider.kit.openapi import add_reference
+from outrider.kit.routing import RouteTree
+from outrider.users.access import authenticate
+
+APIS: tuple[Api, ...] = ()
+"""Every slice with routes adds its line here: `campaigns.api`."""
+
+_SMALLEST_COMPRESSED = 1025
+_COMPRESSION = 5  # half the time of 9, a few per cent larger
+
+
+def create_app(settings: Settings, database: Database | None, clock: Clock, *, apis: Sequence[Api] = APIS) -> Edge:
+    """The ASGI application. Without a database the lifespan opens one from the settings, and closes it."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
+    app.state.services = Services(settings=settings, clock=clock, authenticate=authenticate, database_or_none=database)
+    routes = [route for api in apis for route in api.router.routes if isinstance(route, APIRoute)]
+    app.router.routes.append(RouteTree(routes))
+    health.add_checks(app)
+    app.add_route("/metrics", metrics.metrics, include_in_schema=False)
+    add_reference(app, routes)
+    handle_failures(app)
+    return Edge(GZipMiddleware(app, minimum_size=_SMALLEST_COMPRESSED, compresslevel=_COMPRESSION), settings=settings)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    if services.database_or_none is not None:
+        yield
+        return
+    services.database_or_none = await _open_database(services.settings)
+    try:
+        yield
+    finally:
+        database, services.database_or_none = services.database_or_none, None  # later requests are answered 503
+        await database.close()
+
+
+async def _open_database(settings: Settings) -> Database:
+    if settings.database_url is None:
+        raise SettingError("OUTRIDER_DATABASE_URL is not set. `outrider serve` brings its own PostgreSQL.")
+    return await Database.open(settings.database_url, max_size=settings.pool_size)
+
+
+def application() -> Edge:
+    """For servers: everything from the environment."""
+    settings = load_settings(os.environ)
+    set_up_logging(settings.log_level)
+    set_vault(Vault(settings.secret_key or load_or_create_secret_key(settings.data_dir)))
+    clock = Clock.parse(settings.clock)
+    use_clock(clock)
+    return create_app(settings, None, clock)
