@@ -169,7 +169,7 @@ def slot_of(documented: str, info: FieldInfo, *, is_documented: bool) -> Slot:
 
 def spellings(name: str, info: FieldInfo) -> list[str]:
     """The documented name first, then all others that are accepted."""
-    alias = info.validation_alias
+    alias = info.validation_alias or info.alias
     if isinstance(alias, AliasChoices):
         named = [choice for choice in alias.choices if isinstance(choice, str)]
     else:
