@@ -14,7 +14,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from outrider.kit.db import Db, execute, fetch_all, fetch_dicts
-from outrider.messages.models import Claim, Deferral, Outcome, Written
+from outrider.kit.events import emit
+from outrider.messages.models import Claim, Deferral, MessageSent, Outcome, Written
 
 
 async def claim(db: Db, claims: Sequence[Claim], engine_id: UUID, now: datetime) -> dict[int, int]:
@@ -94,8 +95,9 @@ async def write(db: Db, mails: Sequence[Written]) -> None:
         """
         WITH written AS (
             SELECT * FROM unnest(%(ids)s::bigint[], %(subjects)s::text[], %(in_reply_to)s::text[],
-                                 %(references)s::text[], %(html)s::text[], %(texts)s::text[])
-                     AS mail (id, subject, in_reply_to, reference_list, html, text)
+                                 %(references)s::text[], %(html)s::text[], %(texts)s::text[],
+                                 %(is_open_tracked)s::boolean[])
+                     AS mail (id, subject, in_reply_to, reference_list, html, text, is_open_tracked)
         ), kept AS (
             INSERT INTO message_bodies (message_id, html, text)
             SELECT id, html, text FROM written
@@ -104,7 +106,8 @@ async def write(db: Db, mails: Sequence[Written]) -> None:
         UPDATE messages AS m
            SET subject = written.subject,
                in_reply_to = written.in_reply_to,
-               "references" = string_to_array(written.reference_list, ' ')
+               "references" = string_to_array(written.reference_list, ' '),
+               is_open_tracked = written.is_open_tracked
           FROM written
          WHERE m.id = written.id
         """,
@@ -115,6 +118,7 @@ async def write(db: Db, mails: Sequence[Written]) -> None:
             "references": [" ".join(mail.references) or None for mail in mails],
             "html": [mail.html for mail in mails],
             "texts": [mail.text for mail in mails],
+            "is_open_tracked": [mail.is_open_tracked for mail in mails],
         },
     )
 
@@ -347,4 +351,45 @@ async def record_events(db: Db, events: Sequence[EventRow]) -> None:
             "occurred_at": [event.occurred_at for event in events],
             "details": [Jsonb(event.details) if event.details is not None else None for event in events],
         },
+    )
+
+
+async def settle(db: Db, message_ids: Sequence[int]) -> None:
+    """A mail in doubt was seen (in Sent, opened, answered, bounced): it was SENT when it was handed over (decision 27).
+
+    Its events follow: the SENT event takes the place of the FAILED one, and whoever listens is told.
+    """
+    rows = await fetch_dicts(
+        db,
+        """
+        WITH settled AS (
+            UPDATE messages
+               SET status = 'SENT', sent_at = claimed_at
+             WHERE id = ANY(%(ids)s)
+               AND status = 'UNKNOWN'
+            RETURNING id, user_id, campaign_id, campaign_lead_id, step_number, sent_at
+        ), renamed AS (
+            UPDATE message_events AS e
+               SET type = 'SENT', occurred_at = settled.sent_at
+              FROM settled
+             WHERE e.message_id = settled.id
+               AND e.type = 'FAILED'
+        )
+        SELECT * FROM settled
+        """,
+        {"ids": list(message_ids)},
+    )
+    await emit(
+        db,
+        *(
+            MessageSent(
+                row["user_id"],
+                row["campaign_id"],
+                row["campaign_lead_id"],
+                row["id"],
+                row["sent_at"],
+                row["step_number"],
+            )
+            for row in rows
+        ),
     )

@@ -53,6 +53,7 @@ class Written:
     text: str | None
     in_reply_to: str | None
     references: tuple[str, ...]
+    is_open_tracked: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -507,6 +507,7 @@ CREATE TABLE messages (
     bounce_kind         text CHECK (bounce_kind IN ('HARD', 'SOFT', 'SENDER')),
     bounce_reason       text,
     unsubscribed_at     timestamptz,
+    is_open_tracked     boolean NOT NULL DEFAULT false,                 -- it left with the pixel
     is_reply_ignored    boolean NOT NULL DEFAULT false,
     is_read             boolean NOT NULL DEFAULT false,
     created_at          timestamptz NOT NULL

@@ -1,0 +1,48 @@
+"""Gaps, jitter, the first mail of a day, and what is kept for follow-ups."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outrider.engine import limits
+from tests.engine.facts import NOW, campaign, mailbox, pair
+
+
+@given(st.integers(), st.integers())
+def test_a_gap_gets_half_a_minute_to_a_minute_more(campaign_id: int, mailbox_id: int) -> None:
+    extra = limits.jitter(campaign_id, mailbox_id, NOW)
+    assert timedelta(seconds=30) <= extra < timedelta(seconds=60)
+    assert extra == limits.jitter(campaign_id, mailbox_id, NOW)
+
+
+def test_the_campaign_and_the_mailbox_have_gaps_of_their_own() -> None:
+    after = limits.next_for_campaign(campaign(min_time_between_emails=12), 1, NOW) - NOW
+    assert timedelta(minutes=12, seconds=30) <= after < timedelta(minutes=13)
+    after = limits.next_for_mailbox(mailbox(time_to_wait_minutes=5), 1, NOW) - NOW
+    assert timedelta(minutes=5, seconds=30) <= after < timedelta(minutes=6)
+    assert limits.next_for_mailbox(mailbox(), 1, NOW) - NOW < timedelta(minutes=1)
+
+
+def test_the_first_mail_of_a_day_waits_for_a_part_of_the_gap() -> None:
+    spring = campaign(min_time_between_emails=60)
+    window = spring.schedule and spring.schedule.window_at(NOW)
+    assert window is not None
+    starts = [limits.ready_at(pair(mailbox_id=each), spring, window) for each in range(50)]
+    assert all(window.opens_at <= start < window.opens_at + timedelta(minutes=60) for start in starts)
+    assert len(set(starts)) == 50
+    yesterday = pair(last_sent_at=NOW - timedelta(days=1), next_send_at=NOW - timedelta(days=1))
+    assert limits.ready_at(yesterday, spring, window) == limits.ready_at(pair(), spring, window)
+
+
+def test_later_mails_of_a_day_wait_for_the_gap_alone() -> None:
+    spring = campaign()
+    window = spring.schedule and spring.schedule.window_at(NOW)
+    assert window is not None
+    served = pair(last_sent_at=NOW - timedelta(minutes=5), next_send_at=NOW + timedelta(minutes=15))
+    assert limits.ready_at(served, spring, window) == NOW + timedelta(minutes=15)
+
+
+def test_new_leads_get_what_follow_ups_of_today_leave() -> None:
+    assert limits.room_for_new_leads(mailbox(max_email_per_day=40, today_count=10), 25) == 5
+    assert limits.room_for_new_leads(mailbox(max_email_per_day=40, today_count=10), 30) == 0
