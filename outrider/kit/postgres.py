@@ -213,7 +213,7 @@ class EmbeddedPostgres:
             log += _DISK_FULL  # no log line of the server may have found room
         reasons = [text.format(folder=self._folder.parent) for sign, text in _REASONS if sign in log]
         last_lines = "\n".join(log.strip().splitlines()[-5:])
-        return EmbeddedPostgresError(f"{what}. {' '.join(reasons[:1])}\n{last_lines}".strip())
+        return EmbeddedPostgresError("\n".join([" ".join([f"{what}.", *reasons[:1]]), last_lines]))
 
 
 def connect_url(data_dir: Path) -> str | None:

@@ -29,7 +29,13 @@ def main(parent: int, cluster: Path, command: list[str]) -> None:
     """Become `command`; does not return."""
     os.umask(0o077)
     if os.geteuid() == 0:
-        _leave_root(cluster)
+        try:
+            _leave_root(cluster)
+        except OSError as error:
+            sys.exit(
+                f"PostgreSQL does not run as root, and neither another user nor a user namespace is allowed here "
+                f"({error}). Run this program as a plain user, or use a server by OUTRIDER_DATABASE_URL."
+            )
     if sys.platform == "linux":
         _call("prctl", _SET_PARENT_DEATH_SIGNAL, signal.SIGINT, 0, 0, 0)  # SIGINT is PostgreSQL's fast shutdown
         if os.getppid() != parent:
