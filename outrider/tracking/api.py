@@ -1,0 +1,86 @@
+"""The public routes in a mail: the pixel, the links, the way out. No key, no cookie, no open redirect.
+
+RFC 8058 and product behaviour 2.6: a GET never unsubscribes, for scanners fetch links; a POST does, at once.
+"""
+
+import base64
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from outrider.kit.crypto import vault
+from outrider.kit.http import services_of
+from outrider.leads import actions as leads
+from outrider.tracking import pages, tokens
+from outrider.tracking.hits import Gatherer
+from outrider.tracking.models import Hit, HitKind
+
+_PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_NO_STORE = {"cache-control": "no-store, private", "referrer-policy": "no-referrer"}
+
+
+async def open_pixel(request: Request) -> Response:
+    """The 1x1 image at the end of a mail. Always an image: a broken one would show."""
+    message_id = tokens.read_open(vault(), request.path_params["token"])
+    if message_id is not None:
+        await _record(request, message_id, HitKind.OPEN, None)
+    return Response(_PIXEL, media_type="image/gif", headers=_NO_STORE)
+
+
+async def follow_link(request: Request) -> Response:
+    """A link of a mail: to the target that the token carries, nowhere else."""
+    click = tokens.read_click(vault(), request.path_params["token"])
+    if click is None:
+        return HTMLResponse(pages.unknown_link(), status_code=404, headers=_NO_STORE)
+    await _record(request, click.message_id, HitKind.CLICK, click.url)
+    return RedirectResponse(click.url, status_code=302, headers=_NO_STORE)
+
+
+async def unsubscribe(request: Request) -> Response:
+    """GET shows one button; POST (the button, or one-click by the mail program) unsubscribes. Repeating is harmless."""
+    token = tokens.read_unsubscribe(vault(), request.path_params["token"])
+    if token is None:
+        return HTMLResponse(pages.unknown_link(), status_code=404, headers=_NO_STORE)
+    if request.method != "POST":
+        return HTMLResponse(pages.ask(token.email), headers=_NO_STORE)
+    services = services_of(request)
+    async with services.database.transaction() as db:
+        await leads.unsubscribe_address(
+            db,
+            user_id=token.user_id,
+            campaign_lead_id=token.campaign_lead_id,
+            email=token.email,
+            now=services.clock.now(),
+        )
+    return HTMLResponse(pages.done(token.email), headers=_NO_STORE)
+
+
+async def _record(request: Request, message_id: int, kind: HitKind, url: str | None) -> None:
+    services = services_of(request)
+    hit = Hit(
+        message_id=message_id,
+        kind=kind,
+        url=url,
+        method=request.method,
+        address=request.client.host if request.client else None,
+        user_agent=request.headers.get("user-agent"),
+        at=services.clock.now(),
+    )
+    await gatherer_of(request).add(hit)
+
+
+def gatherer_of(request: Request) -> Gatherer:
+    """The gatherer of this web process."""
+    state = request.app.state
+    if not hasattr(state, "gatherer"):
+        state.gatherer = Gatherer(lambda: services_of(request).database)
+    gatherer: Gatherer = state.gatherer
+    return gatherer
+
+
+routes = (
+    Route("/o/{token}.gif", open_pixel, methods=["GET", "HEAD"]),
+    Route("/c/{token}", follow_link, methods=["GET", "HEAD"]),
+    Route("/u/{token}", unsubscribe, methods=["GET", "HEAD", "POST"]),
+)
