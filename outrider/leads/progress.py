@@ -152,3 +152,23 @@ async def list_finished_campaigns(db: Db, campaign_ids: Sequence[int]) -> list[t
         {"campaign_ids": list(campaign_ids)},
     )
     return [(row["user_id"], row["id"]) for row in rows]
+
+
+async def end_by_rule(
+    db: Db, campaign_lead_ids: Sequence[int], *, rules: Sequence[str], reason: str, now: datetime
+) -> None:
+    """Stop leads whose campaign ends a sequence on this event (`rules`: the settings that say so)."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads AS cl
+           SET status = 'STOPPED', hold_reason = %(reason)s, due_at = NULL, updated_at = %(now)s,
+               hold_code = NULL, hold_text = NULL, hold_until = NULL
+          FROM campaigns AS c
+         WHERE cl.id = ANY(%(ids)s)
+           AND c.id = cl.campaign_id
+           AND c.stop_lead_settings = ANY(%(rules)s)
+           AND cl.status IN ('STARTED', 'INPROGRESS')
+        """,
+        {"ids": list(campaign_lead_ids), "rules": list(rules), "reason": reason, "now": now},
+    )
