@@ -15,6 +15,7 @@ import pytest
 from outrider.config import Settings, load_settings
 from outrider.kit.db import Database, Db
 from tests.support.database import Cleaner, TestServer, make_database, make_template
+from tests.support.network import loopback_only
 
 pytest_plugins = ["tests.support.client"]
 
@@ -34,6 +35,12 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _SERVER in config.stash:
         config.stash[_SERVER].stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _network() -> Iterator[None]:
+    with loopback_only():
+        yield
 
 
 @pytest.fixture(scope="session")

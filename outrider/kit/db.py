@@ -138,7 +138,7 @@ def describe_failure(error: BaseException) -> str:
     """What an operator should do about a failure of the database, in a sentence or two."""
     text = str(error).strip()
     for kind, sign, advice in _ADVICE:
-        if isinstance(error, kind) or (sign and sign in text):
+        if isinstance(error, kind) or (sign and sign in text and isinstance(error, OperationalError)):
             return f"{advice} ({text.splitlines()[-1]})" if text else advice
     return f"The database reported an error: {text or type(error).__name__}"
 

@@ -200,7 +200,10 @@ async def test_a_wrong_database_name_is_explained(database_url: str) -> None:
         (errors.AdminShutdown("terminating connection"), "The database cannot be reached"),
         (PoolTimeout("couldn't get a connection after 10.00 sec"), "All database connections stayed busy"),
         (errors.InsufficientPrivilege("permission denied for schema public"), "The database user lacks a right"),
-        (errors.UndefinedTable('relation "x"'), 'The database reported an error: relation "x"'),
+        (
+            errors.UndefinedTable('relation "x" does not exist'),
+            'The database reported an error: relation "x" does not exist',
+        ),
     ],
 )
 def test_a_failure_says_what_to_do(error: Exception, advice: str) -> None:
