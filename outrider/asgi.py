@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
+from outrider.campaigns import api as campaigns
 from outrider.config import SettingError, Settings, load_settings
 from outrider.kit import health, metrics
 from outrider.kit.clock import Clock
@@ -26,7 +27,7 @@ from outrider.kit.openapi import add_reference
 from outrider.kit.routing import RouteTree
 from outrider.users.access import authenticate
 
-APIS: tuple[Api, ...] = ()
+APIS: tuple[Api, ...] = (campaigns.api,)
 """Every slice with routes adds its line here: `campaigns.api`."""
 
 _SMALLEST_COMPRESSED = 1025
