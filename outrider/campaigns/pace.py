@@ -94,7 +94,11 @@ async def _add_to_variants(db: Db, variant_ids: Sequence[int], *, sign: int) -> 
 
 
 async def record_holds(
-    db: Db, ids: Sequence[int], codes: Sequence[str | None], texts: Sequence[str | None], until: Sequence[datetime | None]
+    db: Db,
+    ids: Sequence[int],
+    codes: Sequence[str | None],
+    texts: Sequence[str | None],
+    until: Sequence[datetime | None],
 ) -> None:
     """Store why each of these campaigns sends nothing just now (None: it sends)."""
     await execute(

@@ -1,6 +1,6 @@
 """What a decision looks at: rows of the database as `store` reads them, nothing computed, nothing kept.
 
-One class for each of the three things a mail needs: a campaign that is open, a mailbox that is free, a lead that is due.
+One class for each thing that a mail needs: a campaign that is open, a mailbox that is free, a lead that is due.
 """
 
 from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ from outrider.engine import record
 from outrider.engine.gates import Hold
 from outrider.engine.planner import Attempt, plan, take_back
 from outrider.engine.record import Result
-from outrider.engine.render import Renderer, Rendered
+from outrider.engine.render import Rendered, Renderer
 from outrider.engine.senders import Senders
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault

@@ -114,9 +114,7 @@ async def plan(
 
 
 async def _load_round(db: Db, mailboxes: Iterable[MailboxFacts], now: datetime) -> Round:
-    free = {
-        mailbox.id: mailbox for mailbox in mailboxes if gates.first_hold(Case(now=now, mailbox=mailbox)) is None
-    }
+    free = {mailbox.id: mailbox for mailbox in mailboxes if gates.first_hold(Case(now=now, mailbox=mailbox)) is None}
     pairs = await store.list_pairs(db, list(free)) if free else []
     round_ = await load_campaigns(db, {pair.campaign_id for pair in pairs}, now)
     round_.mailboxes = free

@@ -14,7 +14,8 @@ from outrider.engine.planner import Attempt, take_back
 from outrider.kit.db import Db
 from outrider.kit.events import emit
 from outrider.leads import progress
-from outrider.mail.smtp import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
+from outrider.mail.codes import Reason, Scope
+from outrider.mail.smtp import Accepted, Deferred, Outcome, Rejected, Unknown
 from outrider.mailboxes import actions as mailboxes
 from outrider.mailboxes import state
 from outrider.messages import ledger
@@ -27,7 +28,7 @@ _MAIL_RETRIED_FOR = timedelta(hours=24)
 _MAILBOX_WAITS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
 _NETWORK_WAITS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
 _NETWORK_FAILURES = 5
-_QUOTA_CODES = ("5.4.5", "4.2.2", "4.5.3", "5.2.2")
+_SOFT_REASONS = frozenset({Reason.MAILBOX_FULL, Reason.RECIPIENT_BUSY, Reason.GREYLISTED})
 _SHORTEST_DELAY = timedelta(minutes=1)
 
 
@@ -72,7 +73,7 @@ def _final(result: Result) -> Recorded | None:
         case Unknown() as said:
             return Recorded(message_id, MessageStatus.UNKNOWN, None, None, None, said.text)
         case Rejected(scope=Scope.RECIPIENT) as said:
-            kind = BounceKind.SOFT if said.enhanced_code in ("5.2.2", "5.2.1") else BounceKind.HARD
+            kind = BounceKind.SOFT if said.reason in _SOFT_REASONS else BounceKind.HARD
         case Rejected(scope=Scope.MESSAGE) as said:
             kind = BounceKind.SENDER
         case Deferred(scope=Scope.RECIPIENT | Scope.MESSAGE) as said if at - result.first_tried_at >= _MAIL_RETRIED_FOR:
@@ -170,26 +171,22 @@ async def _put_off(db: Db, results: Sequence[Result]) -> None:
             retry_at = result.at + _step(_MAIL_RETRIES, result.tries)
         else:
             retry_at = await _hold_mailbox(db, result, said, backoff)
-        deferrals.append(
-            Deferral(result.attempt.message_id, retry_at, said.reply_code, said.enhanced_code, said.text)
-        )
+        deferrals.append(Deferral(result.attempt.message_id, retry_at, said.reply_code, said.enhanced_code, said.text))
     await ledger.defer(db, deferrals)
     await take_back(db, [result.attempt for result in results])
 
 
-async def _hold_mailbox(
-    db: Db, result: Result, said: Deferred | Rejected, backoff: state.Backoff | None
-) -> datetime:
+async def _hold_mailbox(db: Db, result: Result, said: Deferred | Rejected, backoff: state.Backoff | None) -> datetime:
     """Let the mailbox wait and return until when; a refused log-in or five network failures disconnect it."""
     mailbox_id, at = result.attempt.mailbox_id, result.at
     failures = (backoff.smtp_failure_count if backoff else 0) + 1
     steps = backoff.backoff_step if backoff else 0
     is_network = said.scope is Scope.CONNECTION
-    if said.scope is Scope.LOGIN or (is_network and failures >= _NETWORK_FAILURES):
+    if said.reason is Reason.AUTHENTICATION or (is_network and failures >= _NETWORK_FAILURES):
         await mailboxes.record_smtp_failure(
             db, user_id=result.attempt.lead.user_id, mailbox_id=mailbox_id, error=said.text, now=at
         )
-    if said.enhanced_code in _QUOTA_CODES:
+    if said.reason is Reason.SENDER_QUOTA:
         until = at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     else:
         until = at + _step(_NETWORK_WAITS if is_network else _MAILBOX_WAITS, steps)

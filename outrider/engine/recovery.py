@@ -12,12 +12,15 @@ from outrider.engine import record, rotation, store
 from outrider.engine.facts import StepFacts
 from outrider.engine.planner import Attempt, load_campaigns, take_back
 from outrider.kit.db import Db
+from outrider.mail.codes import Reason, Scope
 from outrider.mail.smtp import Unknown
 from outrider.messages import ledger
 from outrider.messages.ledger import Stranded
 from outrider.messages.models import MessageStatus, Outcome
 
-_WHAT_HAPPENED = "The process ended while the mail was being handed over"
+_IN_DOUBT = Unknown(
+    None, None, "The process ended while the mail was being handed over.", Scope.CONNECTION, Reason.OTHER
+)
 
 
 async def recover(db: Db, engine_id: UUID, now: datetime) -> set[int]:
@@ -31,7 +34,7 @@ async def recover(db: Db, engine_id: UUID, now: datetime) -> set[int]:
     await take_back(db, [attempts[message_id] for message_id in released if message_id in attempts])
     doubtful = [mail for mail in stranded if mail.state == "HANDING_OVER"]
     results = [
-        record.Result(attempts[mail.message_id], Unknown(text=_WHAT_HAPPENED), now, mail.attempt_count, mail.claimed_at)
+        record.Result(attempts[mail.message_id], _IN_DOUBT, now, mail.attempt_count, mail.claimed_at)
         for mail in doubtful
         if mail.message_id in attempts
     ]

@@ -86,7 +86,9 @@ def _explain(row: store.UnfinishedLead, now: datetime) -> Explanation:
     if row.hold_code:
         return Explanation(row.id, "LEAD", row.hold_code, row.hold_text or "", row.hold_until)
     if row.due_at and row.due_at > now:
-        return Explanation(row.id, "LEAD", "NOT_DUE", f"The next mail is due {row.due_at:%d %b %Y %H:%M} UTC.", row.due_at)
+        return Explanation(
+            row.id, "LEAD", "NOT_DUE", f"The next mail is due {row.due_at:%d %b %Y %H:%M} UTC.", row.due_at
+        )
     if row.mailbox_hold_code:
         return Explanation(
             row.id, "MAILBOX", row.mailbox_hold_code, row.mailbox_hold_text or "", row.mailbox_hold_until

@@ -59,7 +59,11 @@ async def record_advances(db: Db, advances: Sequence[Advance], now: datetime) ->
 
 
 async def record_holds(
-    db: Db, ids: Sequence[int], codes: Sequence[str | None], texts: Sequence[str | None], until: Sequence[datetime | None]
+    db: Db,
+    ids: Sequence[int],
+    codes: Sequence[str | None],
+    texts: Sequence[str | None],
+    until: Sequence[datetime | None],
 ) -> None:
     """Store the lead's own reason not to be mailed, and when to look again."""
     await execute(

@@ -89,7 +89,11 @@ async def record_successes(db: Db, mailbox_ids: Sequence[int]) -> None:
 
 
 async def record_holds(
-    db: Db, ids: Sequence[int], codes: Sequence[str | None], texts: Sequence[str | None], until: Sequence[datetime | None]
+    db: Db,
+    ids: Sequence[int],
+    codes: Sequence[str | None],
+    texts: Sequence[str | None],
+    until: Sequence[datetime | None],
 ) -> None:
     """Store why each of these mailboxes sends nothing just now (None: it sends)."""
     await execute(

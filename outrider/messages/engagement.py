@@ -62,7 +62,8 @@ async def record_reply(db: Db, message_id: int, at: datetime, *, is_counted: boo
         db,
         """
         UPDATE messages
-           SET first_replied_at = CASE WHEN %(is_counted)s THEN least(first_replied_at, %(at)s) ELSE first_replied_at END,
+           SET first_replied_at = CASE WHEN %(is_counted)s THEN least(first_replied_at, %(at)s)
+                                       ELSE first_replied_at END,
                is_reply_ignored = is_reply_ignored OR NOT %(is_counted)s
          WHERE id = %(id)s
         """,

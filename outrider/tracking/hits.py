@@ -1,4 +1,4 @@
-"""Hits gathered for some milliseconds and written together, so that a redirect never waits for a transaction of its own.
+"""Hits gathered for some milliseconds and written together: no redirect waits for a transaction of its own.
 
 A hit is answered when it is stored, or after a moment anyway: a database that is away delays the figures, never the
 reader of a mail.

@@ -1,7 +1,7 @@
 """The signed tokens in a mail's links: which mail was opened, which link of it clicked, who wants no more mail.
 
 A token carries what it stands for, so a redirect works while the database is away and nobody can point it elsewhere
-(no open redirect); the unsubscribe token works even after the lead was deleted, and for ever (product behaviour 2.6, 5).
+(no open redirect); the unsubscribe token works for ever, even after the lead was deleted (product behaviour 2.6, 5).
 """
 
 import base64
