@@ -1,0 +1,71 @@
+"""Reaching a mail server, and saying in words for its user why that failed. Used by SMTP and IMAP alike."""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+
+from outrider.mail.server import Server
+
+MAX_ADDRESSES = 4  # of one host name; more are not tried
+
+# Where clouds answer with their secrets; no mail server lives there (decisions: private addresses).
+_METADATA = tuple(map(ipaddress.ip_network, ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32")))
+
+
+class ForbiddenAddress(OSError):
+    """The host name leads to an address we never connect to."""
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """The host's IP addresses in the system's order; raises OSError."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))[:MAX_ADDRESSES]
+    allowed = [address for address in addresses if not _is_metadata(address)]
+    if not allowed:
+        raise ForbiddenAddress
+    return allowed
+
+
+def explain(error: OSError, server: Server) -> str:
+    """A sentence about a failure to connect, and what to do about it."""
+    reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.strerror or str(error)
+    sentence = next(sentence for kinds, sentence in _SENTENCES if isinstance(error, kinds))
+    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+        sentence = "{host}:{port} does not begin with TLS. Choose TLS (STARTTLS) as port type, or the port for SSL."
+    return sentence.format(host=server.host, port=server.port, reason=reason)
+
+
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST")
+
+# The first that fits; special kinds of OSError before general ones.
+_SENTENCES: tuple[tuple[type[OSError] | tuple[type[OSError], ...], str], ...] = (
+    (ForbiddenAddress, "{host} leads to an address where no mail server can be. Check the host name."),
+    (socket.gaierror, "The host {host} is not known ({reason}). Check the spelling of the host name."),
+    (
+        ssl.SSLCertVerificationError,
+        "The certificate of {host} is not trusted: {reason}. Use the host name it was made for, or have it renewed.",
+    ),
+    (ssl.SSLError, "{host}:{port} could not agree on TLS ({reason}). Its TLS is too old or set up wrongly."),
+    (
+        ConnectionRefusedError,
+        "{host}:{port} refused the connection, nothing listens there. Check the host name and the port.",
+    ),
+    (
+        TimeoutError,
+        "{host}:{port} did not answer in time. Check the host name, the port and its type; a firewall may block it.",
+    ),
+    (
+        (ConnectionResetError, ConnectionAbortedError, BrokenPipeError),
+        "{host}:{port} broke off ({reason}). Check the port and its type (SSL or TLS), or try again in a while.",
+    ),
+    (OSError, "{host}:{port} cannot be reached ({reason}). Check the host name and the network."),
+)
+
+
+def _is_metadata(address: str) -> bool:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return any(ip in network for network in _METADATA if network.version == ip.version)

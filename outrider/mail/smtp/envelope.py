@@ -1,0 +1,83 @@
+"""An envelope and what can be said of it before a byte is sent (RFC 5321 §3.3, RFC 1870, 6152, 6531)."""
+
+import re
+from dataclasses import dataclass
+
+from outrider.mail.codes import Reason, Scope
+from outrider.mail.smtp.outcome import Rejected, unfit
+from outrider.mail.smtp.session import Capabilities
+
+# What would end the path or the line. Quoted localparts may hold spaces and brackets.
+_PATH = re.compile(r'(?:[^\s<>"\x00-\x1f\x7f-\x9f]+|"[^\x00-\x1f\x7f-\x9f]*"@[^\s<>"\x00-\x1f\x7f-\x9f]+)')
+_BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
+_SMUGGLED = b"\r\n."
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """`recipients[0]` is the lead; the others are blind copies, whose refusal does not fail the mail."""
+
+    sender: str  # NULL_SENDER for none
+    recipients: tuple[str, ...]
+    data: bytes  # CRLF lines, not dot-stuffed
+    smtputf8: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.recipients:
+            raise ValueError("An envelope has at least one recipient.")
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        return self.smtputf8 or not all(address.isascii() for address in (self.sender, *self.recipients))
+
+
+def objection(envelope: Envelope, capabilities: Capabilities) -> Rejected | None:
+    """Why this server cannot take it, if it is known beforehand."""
+    if not _PATH.fullmatch(envelope.recipients[0]):
+        return unfit("The recipient's address is not valid.", Scope.RECIPIENT, Reason.UNKNOWN_RECIPIENT)
+    if not all(_PATH.fullmatch(address) for address in envelope.recipients) or (
+        envelope.sender and not _PATH.fullmatch(envelope.sender)
+    ):
+        return unfit("The address of the sender or of a copy is not valid.", Scope.SENDER, Reason.SENDER_REFUSED)
+    if capabilities.size and len(envelope.data) > capabilities.size:
+        limit = f"{capabilities.size / 1_000_000:.1f} MB"
+        return unfit(f"The mail is larger than the server takes ({limit}).", Scope.MESSAGE, Reason.TOO_LARGE)
+    if envelope.needs_smtputf8:
+        return None if capabilities.smtputf8 else _no_smtputf8(envelope)
+    if not capabilities.eight_bit_mime and not envelope.data.isascii():
+        return unfit("The server takes no 8-bit text.", Scope.MESSAGE, Reason.NOT_SUPPORTED)
+    return None
+
+
+def _no_smtputf8(envelope: Envelope) -> Rejected:
+    scope = Scope.SENDER if not envelope.sender.isascii() else Scope.RECIPIENT
+    return unfit("The mailbox's server takes no addresses with letters beyond ASCII.", scope, Reason.NOT_SUPPORTED)
+
+
+def mail_command(envelope: Envelope, capabilities: Capabilities) -> bytes:
+    line = f"MAIL FROM:<{envelope.sender}>"
+    if capabilities.size is not None:
+        line += f" SIZE={len(envelope.data)}"
+    if envelope.needs_smtputf8:
+        line += " BODY=8BITMIME SMTPUTF8"
+    elif capabilities.eight_bit_mime and not envelope.data.isascii():
+        line += " BODY=8BITMIME"
+    return f"{line}\r\n".encode()
+
+
+def recipient_command(address: str) -> bytes:
+    return f"RCPT TO:<{address}>\r\n".encode()
+
+
+def dot_stuffed(data: bytes) -> bytes:
+    """The content as it goes over the wire, without the final dot (RFC 5321 §4.5.2).
+
+    Bare CR or LF, which some servers take for line ends and others do not, become CRLF: no text can smuggle a mail in.
+    """
+    if not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r"):
+        data = _BARE_LINE_END.sub(b"\r\n", data)
+    if not data.endswith(b"\r\n"):
+        data += b"\r\n"
+    if _SMUGGLED in data:
+        data = data.replace(_SMUGGLED, b"\r\n..")
+    return b"." + data if data.startswith(b".") else data

@@ -1,0 +1,140 @@
+"""Submission with connections kept open: one per mailbox, used again, closed when idle.
+
+A mail is tried on a second connection only if the first was an old one that turned out to be closed before any of the
+mail's content was sent. That cannot make two mails of one.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from outrider.mail import network
+from outrider.mail.codes import Reason
+from outrider.mail.server import Server
+from outrider.mail.smtp.connection import Connection
+from outrider.mail.smtp.envelope import Envelope
+from outrider.mail.smtp.outcome import Deferred, Outcome, Rejected, disconnected, refused, unfit
+from outrider.mail.smtp.session import SessionRefused, Timeouts
+from outrider.mail.tls import TlsContexts
+
+IDLE_SECONDS = 30.0
+MESSAGES_PER_CONNECTION = 50
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A mailbox's place: its connection, who may use it, and when it is closed."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    connection: Connection | None = None
+    closing: asyncio.TimerHandle | None = None
+
+    def keep_open(self) -> None:
+        if self.closing:
+            self.closing.cancel()
+        self.closing = None
+
+    async def leave(self) -> None:
+        connection, self.connection = self.connection, None
+        if connection:
+            await connection.quit()
+
+
+class Submitter:
+    """Equal servers, that is the same host and log-in, share a connection and take turns on it."""
+
+    def __init__(
+        self,
+        *,
+        tls: TlsContexts | None = None,
+        timeouts: Timeouts | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+        messages_per_connection: int = MESSAGES_PER_CONNECTION,
+    ) -> None:
+        self._tls = tls or TlsContexts()
+        self._timeouts = timeouts or Timeouts()
+        self._idle_seconds = idle_seconds
+        self._messages_per_connection = messages_per_connection
+        self._slots: dict[Server, _Slot] = {}
+        self._farewells: set[asyncio.Task[None]] = set()
+
+    @property
+    def connection_count(self) -> int:
+        return sum(slot.connection is not None for slot in self._slots.values())
+
+    async def submit(self, server: Server, envelope: Envelope) -> Outcome:
+        """Never raises for what a server or the network does."""
+        (outcome,) = await self.submit_many(server, (envelope,))
+        return outcome
+
+    async def submit_many(self, server: Server, envelopes: Sequence[Envelope]) -> list[Outcome]:
+        """What became of each, in order; pipelined from one mail to the next where the server allows it."""
+        slot = self._slots.setdefault(server, _Slot())
+        async with slot.lock:
+            slot.keep_open()
+            try:
+                return await self._submit_all(server, slot, envelopes)
+            finally:
+                self._close_later(server, slot)
+
+    async def close(self) -> None:
+        """Say goodbye to all servers. Submissions under way are waited for."""
+        slots, self._slots = self._slots, {}
+        for slot in slots.values():
+            async with slot.lock:
+                slot.keep_open()
+                self._say_goodbye(slot)
+        await asyncio.gather(*self._farewells)
+
+    async def _submit_all(self, server: Server, slot: _Slot, envelopes: Sequence[Envelope]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        while rest := envelopes[len(outcomes) :]:
+            connection = await self._connection_to_reuse(slot)
+            is_new = connection is None
+            if connection is None:
+                try:
+                    connection = slot.connection = await Connection.open(server, tls=self._tls, timeouts=self._timeouts)
+                except (OSError, SessionRefused) as error:
+                    return outcomes + [no_session(error, server)] * len(rest)
+            room = self._messages_per_connection - connection.message_count
+            done = await connection.submit_many(rest[:room])
+            if is_new and not done:
+                return outcomes + [connection.failure or disconnected("The connection was lost.")] * len(rest)
+            outcomes += done
+        return outcomes
+
+    async def _connection_to_reuse(self, slot: _Slot) -> Connection | None:
+        connection = slot.connection
+        if connection and connection.is_usable and connection.message_count < self._messages_per_connection:
+            return connection
+        await slot.leave()
+        return None
+
+    def _close_later(self, server: Server, slot: _Slot) -> None:
+        if self._slots.get(server) is not slot:  # closed meanwhile
+            self._say_goodbye(slot)
+            return
+        loop = asyncio.get_running_loop()
+        slot.closing = loop.call_later(self._idle_seconds, self._close_idle, server, slot)
+
+    def _close_idle(self, server: Server, slot: _Slot) -> None:
+        if slot.lock.locked():
+            return  # in use again; whoever uses it sets the next timer
+        self._slots.pop(server, None)
+        self._say_goodbye(slot)
+
+    def _say_goodbye(self, slot: _Slot) -> None:
+        task = asyncio.get_running_loop().create_task(slot.leave())
+        self._farewells.add(task)
+        task.add_done_callback(self._farewells.discard)
+
+
+def no_session(error: OSError | SessionRefused, server: Server) -> Deferred | Rejected:
+    """The outcome of every mail that waits for a connection which did not come about."""
+    if isinstance(error, OSError):
+        return disconnected(network.explain(error, server))
+    if error.reply is None:
+        return unfit(str(error), error.scope, error.reason)
+    if not error.reply.is_refusal:
+        return disconnected(str(error), Reason.PROTOCOL)
+    return replace(refused(error.reply, error.command), text=str(error))
