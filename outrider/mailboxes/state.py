@@ -267,7 +267,9 @@ async def record_position(
         INSERT INTO mailbox_folders (mailbox_id, folder, uid_validity, last_uid, checked_at)
         VALUES (%(mailbox_id)s, %(folder)s, %(uid_validity)s, %(last_uid)s, %(now)s)
             ON CONFLICT (mailbox_id, folder)
-            DO UPDATE SET uid_validity = excluded.uid_validity, last_uid = excluded.last_uid, checked_at = excluded.checked_at
+            DO UPDATE SET uid_validity = excluded.uid_validity,
+                          last_uid = excluded.last_uid,
+                          checked_at = excluded.checked_at
         """,
         {"mailbox_id": mailbox_id, "folder": folder, "uid_validity": uid_validity, "last_uid": last_uid, "now": now},
     )

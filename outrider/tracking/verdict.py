@@ -23,19 +23,18 @@ _detector = CrawlerDetect()
 def judge(hit: Hit, *, handed_over_at: datetime, recent_urls: Sequence[str]) -> Verdict:
     """`recent_urls`: links of the same mail clicked within the burst time before this hit."""
     agent = hit.user_agent or ""
-    if hit.method == "HEAD":
-        return Verdict(is_machine=True, reason="HEAD_REQUEST")
-    if not agent:
-        return Verdict(is_machine=True, reason="NO_USER_AGENT")
     is_display_proxy = any(proxy in agent for proxy in _DISPLAY_PROXIES)
-    if hit.kind is HitKind.OPEN and agent == _APPLE_PREFETCH:
-        return Verdict(is_machine=True, reason="APPLE_PREFETCH")
-    if not is_display_proxy and _is_crawler(agent):
-        return Verdict(is_machine=True, reason="SCANNER")
-    if hit.at - handed_over_at < _TOO_EARLY and not is_display_proxy:
-        return Verdict(is_machine=True, reason="TOO_EARLY")
-    if hit.kind is HitKind.CLICK and len({*recent_urls, hit.url}) >= _BURST_LINKS:
-        return Verdict(is_machine=True, reason="BURST")
+    signs = (
+        ("HEAD_REQUEST", hit.method == "HEAD"),
+        ("NO_USER_AGENT", not agent),
+        ("APPLE_PREFETCH", hit.kind is HitKind.OPEN and agent == _APPLE_PREFETCH),
+        ("TOO_EARLY", not is_display_proxy and hit.at - handed_over_at < _TOO_EARLY),
+        ("BURST", hit.kind is HitKind.CLICK and len({*recent_urls, hit.url}) >= _BURST_LINKS),
+        ("SCANNER", bool(agent) and not is_display_proxy and _is_crawler(agent)),
+    )
+    reason = next((name for name, is_seen in signs if is_seen), None)
+    if reason:
+        return Verdict(is_machine=True, reason=reason)
     return Verdict(is_machine=False, reason="DISPLAY_PROXY" if is_display_proxy else "BROWSER")
 
 
