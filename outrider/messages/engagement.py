@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from outrider.kit.db import Db, execute
+from outrider.leads.models import LeadUnsubscribed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,48 @@ async def count_hits(db: Db, counts: Sequence[Count]) -> None:
     )
 
 
-async def record_unsubscribe(db: Db, message_id: int, at: datetime) -> None:
-    """Mark the mail whose link was used, or the latest one of the lead."""
-    sql = "UPDATE messages SET unsubscribed_at = coalesce(unsubscribed_at, %(at)s) WHERE id = %(id)s"
-    await execute(db, sql, {"id": message_id, "at": at})
+async def record_unsubscribes(db: Db, events: Sequence[LeadUnsubscribed]) -> None:
+    """Attribute each unsubscribe to the mail whose link was used, else to the lead's latest one in that campaign.
+
+    One line in the event list for each, also where no mail was sent.
+    """
+    await execute(
+        db,
+        """
+        WITH told AS (
+            SELECT * FROM unnest(%(user_ids)s::bigint[], %(campaign_ids)s::bigint[], %(campaign_lead_ids)s::bigint[],
+                                 %(message_ids)s::bigint[], %(at)s::timestamptz[])
+                     AS event (user_id, campaign_id, campaign_lead_id, given_id, at)
+        ), attributed AS (
+            SELECT told.*, coalesce(told.given_id, latest.id) AS message_id
+              FROM told
+              LEFT JOIN LATERAL (
+                    SELECT m.id
+                      FROM messages AS m
+                     WHERE m.campaign_lead_id = told.campaign_lead_id
+                       AND m.step_id IS NOT NULL
+                       AND m.sent_at IS NOT NULL
+                     ORDER BY m.sent_at DESC, m.id DESC
+                     LIMIT 1
+                   ) AS latest ON true
+        ), marked AS (
+            UPDATE messages AS m
+               SET unsubscribed_at = coalesce(m.unsubscribed_at, attributed.at)
+              FROM attributed
+             WHERE m.id = attributed.message_id
+        )
+        INSERT INTO message_events (user_id, campaign_id, campaign_lead_id, message_id, type, occurred_at)
+        SELECT user_id, campaign_id, campaign_lead_id, message_id, 'UNSUBSCRIBED', at
+          FROM attributed
+        """,
+        {
+            "user_ids": [event.user_id for event in events],
+            "campaign_ids": [event.campaign_id for event in events],
+            "campaign_lead_ids": [event.campaign_lead_id for event in events],
+            "message_ids": [event.message_id for event in events],
+            "at": [event.at for event in events],
+        },
+    )
 
 
 async def record_reply(db: Db, message_id: int, at: datetime, *, is_counted: bool) -> None:

@@ -1,14 +1,17 @@
 """Hits become verdicts, counters, events: many in one transaction."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from outrider.kit.db import Db
 from outrider.kit.events import Event, emit
+from outrider.leads import actions as leads
 from outrider.messages import engagement, ledger
 from outrider.messages.ledger import EventRow
 from outrider.messages.models import LinkClicked, MessageOpened
 from outrider.tracking import store
 from outrider.tracking.models import Hit, HitKind, Tracked, Verdict
+from outrider.tracking.tokens import Unsubscribe
 from outrider.tracking.verdict import BURST, judge
 
 _UNTRACKED = {HitKind.OPEN: "DONT_EMAIL_OPEN", HitKind.CLICK: "DONT_LINK_CLICK"}
@@ -74,3 +77,19 @@ def _events(mails: dict[int, Tracked], hits: Sequence[Hit]) -> list[Event]:
                 LinkClicked(mail.user_id, mail.campaign_id, mail.campaign_lead_id, mail.id, hit.at, hit.url, is_first)
             )
     return events
+
+
+async def unsubscribe(db: Db, token: Unsubscribe, now: datetime) -> None:
+    """The person wants no more mail, whether the lead still exists or not."""
+    lead_id = await store.find_lead_id(db, token.user_id, token.campaign_lead_id)
+    if lead_id is None:
+        await leads.unsubscribe_address(db, user_id=token.user_id, email=token.email, client_id=None, now=now)
+        return
+    await leads.unsubscribe(
+        db,
+        user_id=token.user_id,
+        lead_id=lead_id,
+        campaign_lead_id=token.campaign_lead_id,
+        message_id=None,
+        now=now,
+    )

@@ -11,8 +11,7 @@ from starlette.routing import Route
 
 from outrider.kit.crypto import vault
 from outrider.kit.http import services_of
-from outrider.leads import actions as leads
-from outrider.tracking import pages, tokens
+from outrider.tracking import actions, pages, tokens
 from outrider.tracking.hits import Gatherer
 from outrider.tracking.models import Hit, HitKind
 
@@ -46,13 +45,7 @@ async def unsubscribe(request: Request) -> Response:
         return HTMLResponse(pages.ask(token.email), headers=_NO_STORE)
     services = services_of(request)
     async with services.database.transaction() as db:
-        await leads.unsubscribe_address(
-            db,
-            user_id=token.user_id,
-            campaign_lead_id=token.campaign_lead_id,
-            email=token.email,
-            now=services.clock.now(),
-        )
+        await actions.unsubscribe(db, token, services.clock.now())
     return HTMLResponse(pages.done(token.email), headers=_NO_STORE)
 
 
