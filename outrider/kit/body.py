@@ -14,10 +14,11 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from outrider.kit.errors import Problem
-from outrider.kit.exchange import CONTROL, KEY_NAME, Exchange, header
+from outrider.kit.exchange import KEY_NAME, Exchange, header
+from outrider.kit.validation import CONTROL
 
 DEEPEST = 32
-_CONTROL_IN_JSON = re.compile(rb"\\u00[0189]|\\[bf]|\x7f|\xc2[\x80-\x9f]")
+_CONTROL_IN_JSON = re.compile(rb"\\u00(?:[0189]|7[fF])|\\[bf]|\x7f|\xc2[\x80-\x9f]")
 """What may stand for a control character in JSON; raw ones are no valid JSON."""
 
 

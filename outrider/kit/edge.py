@@ -122,7 +122,7 @@ class Answer:
     def _begin(self, message: Message) -> Message:
         self.has_begun = True
         self.exchange.status = message["status"]
-        if self.limit is not None:
+        if self.limit is not None and not self.limit.expired():
             self.limit.reschedule(None)  # a download may take longer than its first byte
         headers = [*message.get("headers", ()), *self._common, *self.exchange.headers]
         if ignored := [*self.exchange.unknown_query, *self.exchange.notes.ignored]:

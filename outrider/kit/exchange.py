@@ -16,12 +16,10 @@ from outrider.config import Settings
 from outrider.kit.clock import Clock
 from outrider.kit.db import Database, Db
 from outrider.kit.errors import Problem
-from outrider.kit.validation import Notes
+from outrider.kit.validation import CONTROL, Notes
 
 KEY_NAME = "api_key"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""Control characters except tab, CR and LF: removed from all input (contract: conventions §5)."""
 
 
 class Unavailable(Problem):

@@ -141,7 +141,7 @@ class Api:
     """
 
     def __init__(self) -> None:
-        self.router = APIRouter(prefix=BASE, route_class=LenientRoute)
+        self.router = APIRouter(prefix=BASE, route_class=LenientRoute, strict_content_type=False)
 
     def get(
         self, path: str, *, also: Sequence[str] = (), for_main_keys: bool = False

@@ -29,6 +29,8 @@ class LenientRequest(Request):
     """A request whose query and body have been read already."""
 
     def __init__(self, request: Request, query: list[tuple[str, str]], body: Any) -> None:
+        # FastAPI parses as JSON what names no type, and nothing else (see Api: strict_content_type)
+        request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"content-type"]
         super().__init__(request.scope, request.receive)
         self._arranged = QueryParams(query)
         self._parsed = body

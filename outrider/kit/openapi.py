@@ -19,6 +19,7 @@ _ABOUT = """\
 Compatible with Smartlead's API: an existing integration changes its base URL and goes on working.
 Every path is served with and without a trailing slash. Fields are accepted in snake_case and camelCase.
 """
+_LIMITS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 _KEYS = {
     "query": {"type": "apiKey", "in": "query", "name": "api_key"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -40,7 +41,18 @@ def document_of(routes: Sequence[APIRoute]) -> dict[str, Any]:
     document = get_openapi(title="Outrider", version=__version__, description=_ABOUT, routes=routes)
     document.setdefault("components", {})["securitySchemes"] = _KEYS
     document["security"] = [{name: []} for name in _KEYS]
-    return document
+    standardized: dict[str, Any] = _standardized(document)
+    return standardized
+
+
+def _standardized(part: Any) -> Any:
+    """Pydantic 2.14 writes limits of fields with a validator of ours under its own names."""
+    if isinstance(part, list):
+        return [_standardized(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    names = _LIMITS if "type" in part else {}
+    return {names.get(key, key): _standardized(value) for key, value in part.items()}
 
 
 def add_reference(app: FastAPI, routes: Sequence[APIRoute]) -> None:

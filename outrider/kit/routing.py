@@ -13,6 +13,8 @@ from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
+from outrider.kit.validation import CONTROL
+
 BASE = "/api/v1"
 _SLASHES = re.compile(r"/{2,}")
 _OLD_BASES = ("/api/", "/v1/")
@@ -22,11 +24,13 @@ _MOVED = {"smart-delivery": "", "smart-prospect": "/search-email-leads"}
 
 def canonical(path: str) -> str:
     """The one spelling of a path under which routes are registered."""
+    if not path.isprintable():
+        path = CONTROL.sub("", path)
     if "//" in path:
         path = _SLASHES.sub("/", path)
     if path.endswith("/") and path != "/":
         path = path[:-1]
-    if not path.startswith(BASE + "/"):
+    if path != BASE and not path.startswith(BASE + "/"):
         path = _from_old_base(path)
     first = path[len(BASE) + 1 :].partition("/")[0] if path.startswith(BASE + "/") else ""
     if first in _MOVED:

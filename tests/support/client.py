@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from outrider.asgi import APIS, create_app
 from outrider.config import Settings
@@ -72,6 +73,18 @@ class ApiClient(httpx.AsyncClient):
 
 def _full(url: str) -> str:
     return url[1:] if url.startswith("//") else BASE + url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """structlog's own default draws every traceback with all its variables: a second for each."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(),
+        ]
+    )
 
 
 @pytest.fixture
