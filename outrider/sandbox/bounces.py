@@ -30,7 +30,6 @@ The response from the remote server was:
 {diagnostic}
 """
 _REPORT = """\
-Return-Path: <>
 From: {author} <MAILER-DAEMON@{server}>
 To: {sender}
 Subject: {subject}

@@ -119,6 +119,8 @@ class Crowd:
                 return await self._click(mail, _agent_of(mail.recipient), random)
             case ActKind.UNSUBSCRIBED:
                 return await self._unsubscribe(mail, behaviour, random)
+            case ActKind.OUT_OF_OFFICE | ActKind.BOUNCED_LATER if not mail.envelope_sender:
+                return False, "no return path"  # RFC 5321 §4.5.5: never answered by a machine
             case _:
                 return await self._write(self._letter(kind, mail, behaviour, random))
 

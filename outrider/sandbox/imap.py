@@ -9,6 +9,7 @@ import ssl
 from argparse import Namespace
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import datetime
 
 from proxyprotocol.result import ProxyResultUnknown
@@ -37,6 +38,7 @@ log = get_logger("sandbox")
 
 INBOX = "INBOX"
 SENT = "Sent"
+_client: ContextVar[asyncio.StreamWriter] = ContextVar("client")  # of the connection that is served
 SPECIAL_USE = {SENT: b"Sent", "Junk": b"Junk", "Trash": b"Trash"}
 
 
@@ -116,6 +118,7 @@ class _Login(Login):
             return
         await asyncio.sleep(fault.waits)
         if fault.drops:
+            _client.get().transport.abort()
             raise ConnectionAbortedError
         if fault.answer is not None:
             refusal: type[ResponseError] = TemporaryFailure if fault.answer.is_temporary else InvalidAuth
@@ -183,6 +186,7 @@ class ImapServer:
         if task is None:
             return
         self._connections.add(task)
+        _client.set(writer)
         try:
             await self._serve(reader, writer, SocketInfo.get(writer, ProxyResultUnknown()))
         except (OSError, EOFError, asyncio.CancelledError):

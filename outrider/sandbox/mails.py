@@ -76,7 +76,12 @@ class ReceivedMail:
 
     def _body(self, kind: str) -> str:
         part = self.message.get_body(preferencelist=(kind,))
-        return "" if part is None else str(part.get_content())
+        if part is None:
+            return ""
+        try:
+            return str(part.get_content())
+        except LookupError:  # a charset nobody knows
+            return bytes(part.get_payload(decode=True)).decode("utf-8", "replace")
 
 
 def _first(found: list[str]) -> str:
