@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
+import orjson
 from pydantic import AfterValidator, AliasChoices, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from outrider.campaigns.models import InvalidSetting, StopRule, Untracked
@@ -233,11 +234,15 @@ def _flags(name: str, form: type[W], given: Mapping[str, Any]) -> W:
     try:
         return form.model_validate(given)
     except ValidationError as error:
-        raise InvalidSetting(name=name, value=given) from error
+        raise InvalidSetting(name=name, value=_as_written(given)) from error
 
 
 def _known(name: str, given: Any, words: Mapping[str, T]) -> T:
     word = given.strip() if isinstance(given, str) else given
     if not isinstance(word, str) or word not in words:
-        raise InvalidSetting(name=name, value=given)
+        raise InvalidSetting(name=name, value=_as_written(given))
     return words[word]
+
+
+def _as_written(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

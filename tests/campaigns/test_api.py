@@ -229,7 +229,11 @@ async def test_tags_come_only_when_asked_for(api: ApiClient, db: Db, now: dateti
     made = await create(api)
     tag_id = await fetch_value(
         db,
-        "INSERT INTO tags (user_id, name, color, created_at) VALUES (%(user_id)s, 'Q2', '#4F9DDE', %(now)s) RETURNING id",
+        """
+        INSERT INTO tags (user_id, name, color, created_at)
+        VALUES (%(user_id)s, 'Q2', '#4F9DDE', %(now)s)
+        RETURNING id
+        """,
         {"user_id": api.user_id, "now": now},
     )
     await execute(
@@ -292,6 +296,7 @@ async def test_nobody_else_finds_a_campaign(
     other_api: ApiClient,
     client_api: ApiClient,
     db: Db,
+    *,
     method: str,
     path: str,
     body: dict[str, Any] | None,
@@ -304,9 +309,7 @@ async def test_nobody_else_finds_a_campaign(
 
 
 @pytest.mark.parametrize(("method", "path", "body"), CALLS)
-async def test_an_id_has_to_be_a_number(
-    api: ApiClient, method: str, path: str, body: dict[str, Any] | None
-) -> None:
+async def test_an_id_has_to_be_a_number(api: ApiClient, method: str, path: str, body: dict[str, Any] | None) -> None:
     answer = await api.request(method, f"/campaigns/abc{path}", json=body)
     assert answer.status_code == 400
     assert answer.json()["message"] == '"campaign_id" must be a number'

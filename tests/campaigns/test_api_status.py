@@ -8,9 +8,9 @@ import pytest
 from outrider.campaigns import store
 from outrider.campaigns.models import CampaignStatusChanged
 from outrider.kit.db import Db, execute, fetch_value
-from tests.support.events import Heard, hearing
 from tests.support import make
 from tests.support.client import ApiClient
+from tests.support.events import Heard, hearing
 
 
 @pytest.fixture
@@ -50,9 +50,7 @@ TRANSITIONS = [
 
 
 @pytest.mark.parametrize(("before", "verb", "after"), TRANSITIONS)
-async def test_each_transition(
-    api: ApiClient, db: Db, changes: Heard, before: str, verb: str, after: str
-) -> None:
+async def test_each_transition(api: ApiClient, db: Db, changes: Heard, *, before: str, verb: str, after: str) -> None:
     campaign_id = await ready_campaign(db, api.user_id, before)
     status, body = await send(api, campaign_id, verb)
     if after == STOPPED:
@@ -107,7 +105,10 @@ async def test_spellings_of_the_verbs(api: ApiClient, db: Db, spelling: str, aft
 async def test_methods(api: ApiClient, db: Db, method: str) -> None:
     campaign_id = await ready_campaign(db, api.user_id, "DRAFTED")
     answer = await api.request(
-        method, f"/campaigns/{campaign_id}/status/", content='{"status": "START"}', headers={"content-type": "text/plain"}
+        method,
+        f"/campaigns/{campaign_id}/status/",
+        content='{"status": "START"}',
+        headers={"content-type": "text/plain"},
     )
     assert (answer.status_code, answer.json()) == (200, {"ok": True})
     assert await status_of(db, campaign_id) == "ACTIVE"
@@ -145,7 +146,9 @@ async def test_a_start_needs_schedule_steps_and_mailbox(api: ApiClient, db: Db) 
     await api.post(f"/campaigns/{campaign_id}/sequences", json={"sequences": [{"seq_number": 1, "subject": "Empty"}]})
     assert await refusal() == "Campaign has no sequences"
     variants = [{"subject": "Hi", "email_body": "<p>Hi</p>"}]
-    await api.post(f"/campaigns/{campaign_id}/sequences", json={"sequences": [{"seq_number": 1, "seq_variants": variants}]})
+    await api.post(
+        f"/campaigns/{campaign_id}/sequences", json={"sequences": [{"seq_number": 1, "seq_variants": variants}]}
+    )
     assert await refusal() == "Campaign has no email accounts"
     mailbox_id = await make.mailbox(db, api.user_id)
     await api.post(f"/campaigns/{campaign_id}/email-accounts", json={"email_account_ids": [mailbox_id]})
