@@ -25,9 +25,12 @@ from outrider.kit.jobs import use_clock
 from outrider.kit.log import set_up_logging
 from outrider.kit.openapi import add_reference
 from outrider.kit.routing import RouteTree
+from outrider.leads import api as leads
+from outrider.leads.blocks import api as blocks
 from outrider.users.access import authenticate
+from outrider.wiring import wire
 
-APIS: tuple[Api, ...] = (campaigns.api,)
+APIS: tuple[Api, ...] = (campaigns.api, leads.api, blocks.api)
 """Every slice with routes adds its line here: `campaigns.api`."""
 
 _SMALLEST_COMPRESSED = 1025
@@ -36,6 +39,7 @@ _COMPRESSION = 5  # half the time of 9, a few per cent larger
 
 def create_app(settings: Settings, database: Database | None, clock: Clock, *, apis: Sequence[Api] = APIS) -> Edge:
     """The ASGI application. Without a database the lifespan opens one from the settings, and closes it."""
+    wire()
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
     app.state.services = Services(settings=settings, clock=clock, authenticate=authenticate, database_or_none=database)
     routes = [route for api in apis for route in api.router.routes if isinstance(route, APIRoute)]
