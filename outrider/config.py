@@ -24,7 +24,7 @@ class SettingError(ValueError):
 
 
 class WebhookPriority(StrEnum):
-    """Which webhooks get an event: those of the nearest level only, or those of every level."""
+    """Which webhooks get an event: if the account has one for it, only the account's; or those of every level."""
 
     OVERRIDE = "override"
     ALL = "all"
@@ -75,6 +75,17 @@ def _key(text: str) -> str:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _domains(text: str) -> tuple[str, ...]:
+    return tuple(word.lower().removesuffix(".") for word in _words(text))
+
+
+def _domain_groups(text: str) -> tuple[frozenset[str], ...]:
+    groups = tuple(frozenset(_domains(group.replace("=", ","))) for group in _words(text))
+    if any(len(group) == 1 for group in groups):
+        raise ValueError("groups of domains like acme.com=acme.de, separated by commas")
+    return groups
 
 
 def _minutes(text: str) -> tuple[int, ...]:
@@ -194,9 +205,31 @@ class Settings:
     )
     webhook_level_priority: WebhookPriority = _setting(
         WebhookPriority.OVERRIDE,
-        "`override`: webhooks of a campaign replace those of its client, and these those of the account. "
+        "`override`: where a webhook of the account listens to an event, those of clients and campaigns do not get it. "
         "`all`: every level gets the event.",
         read=_one_of(WebhookPriority),
+    )
+    webhook_verify_tls: bool = _setting(
+        True, "Refuse webhook receivers whose certificate is not trusted, for example self-signed ones.", read=_flag
+    )
+    webhook_concurrency: int = _setting(
+        100, "Webhook deliveries that each engine process has in flight at most.", read=_whole(1, 10_000)
+    )
+    webhook_concurrency_each: int = _setting(
+        10, "Of these, deliveries to one and the same webhook.", read=_whole(1, 1000)
+    )
+    free_mail_domains: tuple[str, ...] = _setting(
+        (),
+        "Further domains at which anybody can have an address, separated by commas: "
+        "two people there do not work for the same company.",
+        read=_domains,
+        shown="none, beside the built-in list",
+    )
+    company_domains: tuple[frozenset[str], ...] = _setting(
+        (),
+        "Domains of one company that look like several, like `acme.com=acme.de, globex.com=globex.fr=globex.it`.",
+        read=_domain_groups,
+        shown="none",
     )
     dns_resolvers: tuple[str, ...] = _setting(
         (), "DNS servers to ask, separated by commas.", read=_resolvers, shown="those of the system"

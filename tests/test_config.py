@@ -39,6 +39,8 @@ def test_every_kind_of_value_is_read() -> None:
             "OUTRIDER_VERIFY_ON_SAVE": "off",
             "OUTRIDER_WEBHOOK_RETRY_MINUTES": "2, 4",
             "OUTRIDER_WEBHOOK_LEVEL_PRIORITY": "ALL",
+            "OUTRIDER_FREE_MAIL_DOMAINS": "Posthaus.example",
+            "OUTRIDER_COMPANY_DOMAINS": "acme.example=Acme.test, a.example=b.example=c.example",
             "OUTRIDER_CORS_ORIGINS": "https://a.example, https://b.example",
             "OUTRIDER_DNS_RESOLVERS": "1.1.1.1,::1",
             "OUTRIDER_LOG_LEVEL": "debug",
@@ -50,6 +52,11 @@ def test_every_kind_of_value_is_read() -> None:
     assert settings.verify_on_save is False
     assert settings.webhook_retry_minutes == (2, 4)
     assert settings.webhook_level_priority is WebhookPriority.ALL
+    assert settings.free_mail_domains == ("posthaus.example",)
+    assert settings.company_domains == (
+        frozenset({"acme.example", "acme.test"}),
+        frozenset({"a.example", "b.example", "c.example"}),
+    )
     assert settings.cors_origins == ("https://a.example", "https://b.example")
     assert settings.dns_resolvers == ("1.1.1.1", "::1")
     assert settings.log_level is LogLevel.DEBUG
@@ -87,6 +94,7 @@ def test_the_tracking_address_follows_the_public_one() -> None:
         ("PUBLIC_URL", "https://a.example/?x=1"),
         ("WEBHOOK_RETRY_MINUTES", "1;5"),
         ("WEBHOOK_LEVEL_PRIORITY", "nearest"),
+        ("COMPANY_DOMAINS", "acme.example"),
         ("DNS_RESOLVERS", "dns.example"),
         ("LOG_LEVEL", "loud"),
     ],
