@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import BaseRoute
 
+from outrider.analytics import api as analytics
 from outrider.campaigns import api as campaigns
 from outrider.config import SettingError, Settings, load_settings
 from outrider.kit import health, metrics
@@ -27,11 +29,21 @@ from outrider.kit.openapi import add_reference
 from outrider.kit.routing import RouteTree
 from outrider.leads import api as leads
 from outrider.leads.blocks import api as blocks
+from outrider.tracking import api as tracking
+from outrider.tracking.hits import Gatherer
 from outrider.users.access import authenticate
 from outrider.wiring import wire
 
-APIS: tuple[Api, ...] = (campaigns.api, leads.api, blocks.api)
-"""Every slice with routes adds its line here: `campaigns.api`."""
+APIS: tuple[Api, ...] = (
+    campaigns.api,
+    leads.api,
+    blocks.api,
+    analytics.api,
+)
+"""Every slice with routes under /api/v1 adds its line here."""
+
+ROUTES: tuple[BaseRoute, ...] = (*tracking.routes,)
+"""What is no part of the API: no key, no envelope."""
 
 _SMALLEST_COMPRESSED = 1025
 _COMPRESSION = 5  # half the time of 9, a few per cent larger
@@ -43,7 +55,7 @@ def create_app(settings: Settings, database: Database | None, clock: Clock, *, a
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
     app.state.services = Services(settings=settings, clock=clock, authenticate=authenticate, database_or_none=database)
     routes = [route for api in apis for route in api.router.routes if isinstance(route, APIRoute)]
-    app.router.routes.append(RouteTree(routes))
+    app.router.routes += [RouteTree(routes), *ROUTES]
     health.add_checks(app)
     app.add_route("/metrics", metrics.metrics, include_in_schema=False)
     add_reference(app, routes)
@@ -61,6 +73,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        gatherer: Gatherer | None = getattr(app.state, "gatherer", None)
+        if gatherer is not None:
+            await gatherer.close()
         database, services.database_or_none = services.database_or_none, None  # later requests are answered 503
         await database.close()
 

@@ -52,8 +52,6 @@ class Edge:
         started = perf_counter()
         exchange = begin_exchange(scope, route_path=canonical(scope["path"]))
         scope["path"] = exchange.route_path
-        if exchange.method == "HEAD":
-            scope["method"] = "GET"
         current_exchange.set(exchange)
         answer = Answer(send, exchange, self._common(scope, exchange))
         try:

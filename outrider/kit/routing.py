@@ -82,7 +82,10 @@ class RouteTree(BaseRoute):
         return _find(self._root, path.split("/")[1:], 0, (), method)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        found = self.find(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]  # the edge takes the body away
+        found = self.find(method, scope["path"])
         if found is None:
             return Match.NONE, {}
         route, parameters = found

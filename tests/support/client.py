@@ -75,7 +75,7 @@ def _full(url: str) -> str:
     return url[1:] if url.startswith("//") else BASE + url
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def plain_logs() -> None:
     """structlog's own default draws every traceback with all its variables: a second for each."""
     structlog.configure(
