@@ -139,8 +139,8 @@ APPLE = """<html><body>Sounds good<br><div><br><blockquote type="cite"><div>On 3
 <div>Hello Mira</div></blockquote></div></body></html>"""
 THUNDERBIRD = """<p>Sounds good</p><div class="moz-cite-prefix">Am 30.03.26 um 10:00 schrieb Jo:<br></div>
 <blockquote type="cite">Hello Mira</blockquote>"""
-YAHOO = """<div class="ydp">Sounds good</div><div id="yahoo_quoted_1" class="yahoo_quoted"><div>On Monday, Jo wrote:</div>
-<div>Hello Mira</div></div>"""
+YAHOO = """<div class="ydp">Sounds good</div><div id="yahoo_quoted_1" class="yahoo_quoted">
+<div>On Monday, Jo wrote:</div><div>Hello Mira</div></div>"""
 
 
 @pytest.mark.parametrize(
