@@ -1,0 +1,119 @@
+"""Other people's HTML, made safe to show (design 5 and 10): no scripts, no forms, no styles that reach out of the mail,
+images from elsewhere only when asked for.
+"""
+
+import re
+from collections import Counter
+from functools import cache
+from html import escape
+
+import nh3
+
+from outrider.content.text import to_text
+
+MAX_LENGTH = 500_000
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_TAGS = _words(
+    "a abbr address b bdi bdo big blockquote br caption center cite code col colgroup dd del details dfn div dl dt em"
+    " figcaption figure font h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strike strong sub"
+    " summary sup table tbody td tfoot th thead time tr tt u ul var wbr"
+)
+_GONE_WITH_CONTENT = frozenset({"script", "style", "title", "head", "template", "noscript", "iframe", "object", "svg"})
+_ATTRIBUTES = {
+    "*": {"align", "dir", "lang", "style", "title"},
+    "a": {"href"},
+    "blockquote": {"cite"},
+    "col": {"span", "width"},
+    "font": {"color", "face", "size"},
+    "img": {"alt", "height", "src", "width"},
+    "ol": {"start", "type"},
+    "table": {"bgcolor", "border", "cellpadding", "cellspacing", "width"},
+    "td": {"bgcolor", "colspan", "height", "rowspan", "valign", "width"},
+    "th": {"bgcolor", "colspan", "height", "rowspan", "valign", "width"},
+    "tr": {"bgcolor", "valign"},
+}
+# Nothing that fetches (background-image, list-style-image, content) or leaves its place (position, z-index, transform).
+_STYLES = _words(
+    "background-color border border-bottom border-collapse border-color border-left border-radius border-right"
+    " border-spacing border-style border-top border-width color direction display font-family font-size font-style"
+    " font-variant font-weight height letter-spacing line-height list-style-type margin margin-bottom margin-left"
+    " margin-right margin-top max-width min-width padding padding-bottom padding-left padding-right padding-top"
+    " text-align text-decoration text-indent text-transform vertical-align white-space width word-break"
+)
+_SCHEMES = frozenset({"http", "https", "mailto", "tel", "cid", "data"})
+_FETCHED_IMAGE = re.compile(r'<img [^<>]*?\bsrc="(?!data:|cid:)')
+_IMAGE_DATA = re.compile(r"data:image/(?:png|gif|jpeg|webp);base64,", re.IGNORECASE)
+
+# The parser takes quadratic time over nested elements (100 kB of "<div>": 23 s), and opens formatting anew in each
+# block that follows. What exceeds these bounds is shown as text.
+_MAX_DEPTH = 500
+_MAX_REOPENED = 20_000
+_OPENING = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_NEVER_DEEP = _words(
+    "area base br col embed hr img input link meta source track wbr p li td th tr tbody thead tfoot dt dd option"
+)
+_FORMATTING = _words("a b big code em font i nobr s small strike strong tt u")
+
+
+def clean(html: str, *, images: bool = False) -> str:
+    """HTML that can be shown inside a page of ours. Images that are fetched stay out unless asked for."""
+    html = html[:MAX_LENGTH]
+    if _is_hostile(html):
+        return f"<p>{escape(to_text(html)).replace(chr(10), '<br>')}</p>"
+    return _cleaner(images=images).clean(html)
+
+
+def has_remote_images(html: str) -> bool:
+    """Whether there is something to ask the reader for."""
+    return _FETCHED_IMAGE.search(clean(html, images=True)) is not None
+
+
+@cache
+def _cleaner(*, images: bool) -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=set(_TAGS),
+        clean_content_tags=set(_GONE_WITH_CONTENT),
+        attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
+        attribute_filter=_show_all if images else _block_images,
+        url_schemes=set(_SCHEMES),
+        filter_style_properties=set(_STYLES),
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+        link_rel="noopener noreferrer nofollow",
+    )
+
+
+def _show_all(tag: str, attribute: str, value: str) -> str | None:
+    scheme = value.strip().partition(":")[0].lower()
+    if scheme in ("data", "cid"):
+        # Only pictures, and only where a picture goes.
+        is_picture = tag == "img" and attribute == "src" and (scheme == "cid" or bool(_IMAGE_DATA.match(value.strip())))
+        return value if is_picture else None
+    return value
+
+
+def _block_images(tag: str, attribute: str, value: str) -> str | None:
+    shown = _show_all(tag, attribute, value)
+    is_fetched = tag == "img" and attribute == "src" and not value.strip().lower().startswith(("data:", "cid:"))
+    return None if is_fetched else shown
+
+
+def _is_hostile(html: str) -> bool:
+    open_counts: Counter[str] = Counter()
+    depth = formats = reopened = 0
+    for closing, name in _OPENING.findall(html):
+        tag = name.lower()
+        if closing and not open_counts[tag]:
+            continue  # closes nothing
+        step = -1 if closing else 1
+        open_counts[tag] += step
+        formats += step if tag in _FORMATTING else 0
+        depth += step if tag not in _NEVER_DEEP else 0
+        reopened += formats if not closing else 0
+        if depth > _MAX_DEPTH or reopened > _MAX_REOPENED:
+            return True
+    return False
