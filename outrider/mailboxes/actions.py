@@ -173,6 +173,16 @@ async def check_connection(
     return verdict
 
 
+async def record_smtp_failure(db: Db, user_id: int, mailbox_id: int, *, error: str, now: datetime) -> None:
+    """The engine cannot submit from it any more: it has failed until a log-in works again."""
+    await _record_failure(db, user_id, mailbox_id, Verdict(smtp_error=error, imap_error=None), now=now)
+
+
+async def record_imap_failure(db: Db, user_id: int, mailbox_id: int, *, error: str, now: datetime) -> None:
+    """The engine cannot read it any more: it has failed until a log-in works again."""
+    await _record_failure(db, user_id, mailbox_id, Verdict(smtp_error=None, imap_error=error), now=now)
+
+
 def merged(known: Credentials | None, given: Mapping[str, Any]) -> Credentials:
     """Known credentials with what was given.
 
@@ -260,6 +270,16 @@ async def _store(db: Db, mailbox: Mailbox, *, scope: int | None) -> None:
 async def _record(db: Db, mailbox: Mailbox, verdict: Verdict, *, now: datetime) -> None:
     await store.record_verdict(db, mailbox.user_id, mailbox.id, verdict, now=now)
     await store.block_warmup(db, mailbox.user_id, mailbox.id, reason=verdict.text or None, now=now)
+
+
+async def _record_failure(db: Db, user_id: int, mailbox_id: int, verdict: Verdict, *, now: datetime) -> None:
+    """Told once: when a mailbox that worked fails (decision 39)."""
+    was_connected = await store.record_failure(
+        db, user_id, mailbox_id, smtp_error=verdict.smtp_error, imap_error=verdict.imap_error, now=now
+    )
+    if was_connected:
+        await store.block_warmup(db, user_id, mailbox_id, reason=verdict.text, now=now)
+        await emit(db, MailboxDisconnected(user_id, mailbox_id, at=now))
 
 
 def _columns(credentials: Credentials, vault: Vault) -> dict[str, Any]:

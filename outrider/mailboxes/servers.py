@@ -7,7 +7,7 @@ import asyncio
 
 from outrider.kit.crypto import Vault
 from outrider.mail import imap, smtp
-from outrider.mail.server import Server, tls_mode
+from outrider.mail.server import CheckResult, Server, tls_mode
 from outrider.mailboxes.models import Credentials, Mailbox, Verdict
 
 CHECK_SECONDS = 20
@@ -75,15 +75,18 @@ async def verify(credentials: Credentials) -> Verdict:
 async def _smtp_error(server: Server | None) -> str | None:
     if server is None:
         return _NO_HOST
-    result = await smtp.check(server, timeout=CHECK_SECONDS)
-    return None if result.ok else result.error or "failed"
+    return _error_of(await smtp.check(server, timeout=CHECK_SECONDS), "SMTP")
 
 
 async def _imap_error(server: Server | None) -> str | None:
     if server is None:
         return _NO_HOST
-    result = await imap.check(server, timeout=CHECK_SECONDS)
-    return None if result.ok else result.error or "failed"
+    return _error_of(await imap.check(server, timeout=CHECK_SECONDS), "IMAP")
+
+
+def _error_of(result: CheckResult, protocol: str) -> str | None:
+    """The sentence without the name of the protocol, which is put before it where both may fail."""
+    return None if result.ok else (result.error or "The log-in failed.").removeprefix(f"{protocol}: ")
 
 
 def _opened(sealed: bytes | None, vault: Vault) -> str | None:

@@ -302,6 +302,42 @@ async def record_verdict(db: Db, user_id: int, mailbox_id: int, verdict: Verdict
     )
 
 
+async def record_failure(
+    db: Db, user_id: int, mailbox_id: int, *, smtp_error: str | None, imap_error: str | None, now: datetime
+) -> bool:
+    """Note the errors that are given; whether the mailbox worked until now. Who asks first is told so."""
+    was_connected: bool | None = await fetch_value(
+        db,
+        """
+        WITH known AS (
+            SELECT id, is_smtp_success AND is_imap_success AS was_connected
+            FROM mailboxes
+            WHERE user_id = %(user_id)s
+              AND id = %(mailbox_id)s
+              AND deleted_at IS NULL
+            FOR NO KEY UPDATE
+        )
+        UPDATE mailboxes
+        SET is_smtp_success = is_smtp_success AND %(smtp_error)s::text IS NULL,
+            smtp_failure_error = coalesce(%(smtp_error)s, smtp_failure_error),
+            is_imap_success = is_imap_success AND %(imap_error)s::text IS NULL,
+            imap_failure_error = coalesce(%(imap_error)s, imap_failure_error),
+            updated_at = %(now)s
+        FROM known
+        WHERE mailboxes.id = known.id
+        RETURNING known.was_connected
+        """,
+        {
+            "user_id": user_id,
+            "mailbox_id": mailbox_id,
+            "smtp_error": smtp_error,
+            "imap_error": imap_error,
+            "now": now,
+        },
+    )
+    return bool(was_connected)
+
+
 async def delete_mailboxes(
     db: Db, user_id: int, mailbox_ids: Sequence[int], *, client_id: int | None, now: datetime
 ) -> list[int]:
