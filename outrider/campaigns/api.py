@@ -85,7 +85,7 @@ async def update_settings(ctx: Ctx, campaign_id: PathId, body: wire_settings.Set
 
 @api.get("/campaigns/{campaign_id}/settings")
 async def get_settings(ctx: Ctx, campaign_id: PathId) -> Response:
-    """(read settings back)"""
+    """Read settings back"""
     return reply(wire.settings_object(await _load(ctx, campaign_id)))
 
 
