@@ -15,7 +15,7 @@ from random import Random
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from outrider.sandbox import phrases
-from outrider.sandbox.mails import ReceivedMail
+from outrider.sandbox.mails import ReceivedMail, address_of
 from outrider.sandbox.people import Language, ReplyKind
 
 _POLICY = SMTP.clone(max_line_length=990)  # folding would tear long Message-IDs in References apart
@@ -53,7 +53,7 @@ class Letter:
 
 def reply(mail: ReceivedMail, kind: ReplyKind, *, person: Person, now: datetime, random: Random) -> Letter:
     """An answer by hand, as Gmail (HTML and text) or as a plain mail program writes it."""
-    sender = _author(mail)
+    sender = mail.author
     text = random.choice(phrases.REPLIES[kind, person.language])
     said = text.format(sender=_first_name(sender), name=person.name)
     attribution = _attribution(mail, person.language, now)
@@ -100,9 +100,10 @@ def message_id_for(mail: ReceivedMail, kind: str, domain: str) -> str:
 
 
 def _begin(mail: ReceivedMail, subject: str, *, kind: str, person: Person, now: datetime) -> EmailMessage:
-    letter = EmailMessage(policy=_POLICY)
-    letter["From"] = Address(person.name, addr_spec=person.address)
-    letter["To"] = _author(mail)
+    is_ascii = person.address.isascii() and str(mail.author).isascii()
+    letter = EmailMessage(policy=_POLICY.clone(utf8=not is_ascii))  # RFC 6532 if an address needs it
+    letter["From"] = address_of(person.address, name=person.name)
+    letter["To"] = mail.author
     letter["Subject"] = subject
     letter["Date"] = format_datetime(now)
     letter["Message-ID"] = f"<{message_id_for(mail, kind, person.domain)}>"
@@ -117,15 +118,6 @@ def _finished(letter: EmailMessage, *, envelope_sender: str) -> Letter:
     return Letter(recipient, str(letter["Message-ID"]).strip("<>"), envelope_sender, letter.as_bytes())
 
 
-def _author(mail: ReceivedMail) -> Address:
-    """Whom an answer goes to: Reply-To, else From (RFC 5322 §3.6.2)."""
-    header = mail.message.get("Reply-To") or mail.message.get("From")
-    author: Address = (
-        header.addresses[0] if header is not None and header.addresses else Address(addr_spec=mail.envelope_sender)
-    )
-    return author
-
-
 def _first_name(sender: Address) -> str:
     return (sender.display_name or sender.username).split(" ")[0]
 
@@ -136,7 +128,7 @@ def _attribution(mail: ReceivedMail, language: Language, now: datetime) -> str:
         day=phrases.DAYS[language][written.weekday()],
         month=phrases.MONTHS[language][written.month - 1],
         at=written,
-        sender=str(_author(mail)),
+        sender=str(mail.author),
     )
 
 

@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from typing import Self
 
 from outrider.kit.clock import SYSTEM_CLOCK, Clock
+from outrider.kit.log import get_logger
 from outrider.sandbox import tally
 from outrider.sandbox.accounts import Account, Accounts
 from outrider.sandbox.crowd import Crowd
@@ -20,6 +21,8 @@ from outrider.sandbox.mails import ReceivedMail
 from outrider.sandbox.people import Pace, People, Refusal
 from outrider.sandbox.smtp import SmtpConnection, SmtpHost, Submission
 from outrider.sandbox.tally import Act, ActKind, StepOf, Tally
+
+log = get_logger("sandbox")
 
 HOST_NAME = "mail.sandbox.example"
 
@@ -232,7 +235,10 @@ class Sandbox:
 
     def _tell(self, event: ReceivedMail | Act) -> None:
         for listener in self._listeners:
-            listener(event)
+            try:
+                listener(event)
+            except Exception:  # a full disk or a closed pipe of a listener must not cost a mail
+                log.exception("sandbox_listener_failed")
 
 
 def _explained(error: OSError, protocol: str, host: str, port: int) -> OSError:

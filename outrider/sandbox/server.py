@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from outrider.sandbox.mails import ReceivedMail
 from outrider.sandbox.people import Pace, People
 from outrider.sandbox.sandbox import Sandbox
 from outrider.sandbox.tally import Act, Tally, by_text, steps_by_phrase
+
+
+WRITE_AT_ONCE = partial(print, flush=True)  # a parent process waits for the lines
 
 
 class UnreadableOption(ValueError):
@@ -75,7 +79,7 @@ async def serve_sandbox(
     options: SandboxOptions,
     *,
     clock: Clock = SYSTEM_CLOCK,
-    write: Callable[[str], None] = print,
+    write: Callable[[str], None] = WRITE_AT_ONCE,
     stop: asyncio.Event | None = None,
 ) -> Tally:
     """Run until a signal or `stop`; PortInUse if a port is taken."""

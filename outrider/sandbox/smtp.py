@@ -119,7 +119,7 @@ class SmtpConnection(asyncio.Protocol):
         self._output.clear()
 
     def _answer(self, line: str) -> None:
-        self._output += line.encode() + CRLF
+        self._output += line.encode("utf-8", "surrogateescape") + CRLF
 
     async def _line(self) -> str:
         searched = 0

@@ -67,6 +67,13 @@ def test_a_reply_goes_to_reply_to_if_there_is_one() -> None:
     assert "Hi Team" in text_of(letter) or "Hello Team" in text_of(letter) or "tell me more" in text_of(letter)
 
 
+def test_a_person_with_an_address_beyond_ascii_can_answer() -> None:
+    person = Person("jürgen@theirs.example", Language.GERMAN)
+    mail = received(campaign_mail(ANN.address), recipient=person.address)
+    letter = letters.reply(mail, ReplyKind.QUESTION, person=person, now=LATER, random=dice(1))
+    assert "From: Jürgen <jürgen@theirs.example>".encode() in letter.raw
+
+
 def test_the_same_reply_has_the_same_message_id() -> None:
     assert reply(ReplyKind.QUESTION).message_id == reply(ReplyKind.QUESTION).message_id
     assert reply(ReplyKind.QUESTION).message_id != reply(ReplyKind.INTERESTED).message_id

@@ -198,6 +198,15 @@ async def test_whoever_listens_hears_of_mails_and_acts(sandbox: Sandbox, web: We
     assert [type(each) for each in heard] == [ReceivedMail, Act]
 
 
+async def test_a_listener_that_fails_costs_no_mail(sandbox: Sandbox) -> None:
+    def fail(_: ReceivedMail | Act) -> None:
+        raise BrokenPipeError
+
+    sandbox.listen(fail)
+    await send(sandbox, (ANN, campaign_mail(ANN)), (ANN, campaign_mail(ANN, number=2)))
+    assert len(sandbox.mails) == 2
+
+
 async def test_a_mailbox_may_file_what_it_sends_by_itself(sandbox: Sandbox) -> None:
     sandbox.add_mailbox(SENDER, PASSWORD, copies_to_sent=True)
     raw = campaign_mail(ANN)

@@ -19,7 +19,7 @@ from outrider.sandbox import People, SandboxOptions, serve_sandbox
 options = SandboxOptions(
     smtp_port=0, imap_port=0, mailboxes=[("me@ours.example", "correct horse")], people=People(reply=1, unsubscribe=0,
     bounce_at_rcpt=0, bounce_later=0, answered_mails=(1,)), pace=0, steps=["print your invoices"], as_json=True)
-asyncio.run(serve_sandbox(options, write=lambda line: print(line, flush=True)))
+asyncio.run(serve_sandbox(options))
 """
 
 

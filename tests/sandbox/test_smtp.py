@@ -125,6 +125,18 @@ async def test_half_a_mail_is_no_mail(sandbox: Sandbox) -> None:
     assert [mail.subject for mail in sandbox.mails] == ["other"]
 
 
+@pytest.mark.parametrize("share", [number / 20 for number in range(20)])
+async def test_a_client_may_die_at_any_moment(sandbox: Sandbox, share: float) -> None:
+    script = f"EHLO x\r\nAUTH PLAIN {PLAIN}\r\n" + f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{ANN}>\r\nDATA\r\n" * 2
+    talk = script.replace("DATA\r\n", "DATA\r\n" + MAIL.decode() + ".\r\n").encode()
+    _, writer = await asyncio.open_connection(sandbox.host, sandbox.smtp_port)
+    writer.write(talk[: int(len(talk) * share)])
+    writer.transport.abort()
+    await send(sandbox, ("bob@theirs.example", MAIL))
+    assert {mail.raw for mail in sandbox.mails} == {MAIL}
+    assert len(sandbox.mails_to(ANN)) <= 2
+
+
 @pytest.mark.parametrize(("username", "password"), [(SENDER, "wrong"), ("nobody@ours.example", PASSWORD), (SENDER, "")])
 async def test_only_the_right_password_logs_in(sandbox: Sandbox, username: str, password: str) -> None:
     with pytest.raises(aiosmtplib.SMTPAuthenticationError) as refused:
