@@ -85,7 +85,9 @@ def window_is_open(case: Case) -> Hold | None:
     if schedule.window_at(case.now):
         return None
     window = schedule.next_window(case.now)
-    return Hold("OUTSIDE_WINDOW", f"Outside the sending hours ({schedule.describe()}).", window and window.opens_at)
+    return Hold(
+        "OUTSIDE_WINDOW", f"Outside the sending hours ({schedule.describe()}).", window.opens_at if window else None
+    )
 
 
 def new_leads_are_left_today(case: Case) -> Hold | None:
@@ -98,7 +100,7 @@ def new_leads_are_left_today(case: Case) -> Hold | None:
     midnight = datetime.combine(tomorrow, time(), campaign.schedule.zone)
     window = campaign.schedule.next_window(midnight)
     text = f"Today's {campaign.max_new_leads_per_day} new leads have been contacted; the next ones follow tomorrow."
-    return Hold("NEW_LEAD_CAP", text, window and window.opens_at)
+    return Hold("NEW_LEAD_CAP", text, window.opens_at if window else None)
 
 
 def lead_is_in_sequence(case: Case) -> Hold | None:

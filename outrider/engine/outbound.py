@@ -24,7 +24,8 @@ from outrider.kit.crypto import Vault
 from outrider.kit.db import Database, Db, describe_failure
 from outrider.kit.log import get_logger
 from outrider.leads import progress
-from outrider.mail.smtp import Envelope, Submitter
+from outrider.mail.codes import Reason, Scope
+from outrider.mail.smtp import Envelope, Rejected, Submitter
 from outrider.messages import ledger
 
 log = get_logger("engine")
@@ -33,6 +34,7 @@ _RECORD_AT_MOST = 500
 _GATHER_SECONDS = 0.005
 _RETRY_SECONDS = 1.0
 _LOOK_AGAIN = timedelta(hours=1)
+_NO_SERVER = Rejected(None, None, "The mailbox has no SMTP server. Set one.", Scope.SENDER, Reason.NOT_SUPPORTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Outbound:
             recipients=(attempt.lead.email, *sender.bcc),
             data=ready.rendered.data,
         )
-        outcome = await self._submitter.submit(sender.server, envelope)
+        outcome = await self._submitter.submit(sender.server, envelope) if sender.server else _NO_SERVER
         result = Result(
             attempt=attempt,
             outcome=outcome,

@@ -3,10 +3,11 @@
 Opened passwords live here and nowhere else, and only while the process does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
+from outrider.content.variables import sender_values
 from outrider.engine import store
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
@@ -22,11 +23,12 @@ class Sender:
     """A mailbox ready to send: `tracking_url` is its own verified host, or the shared one."""
 
     mailbox: Mailbox
-    server: Server
+    server: Server | None
     skeleton: Skeleton
     domain: str
     tracking_url: str
     bcc: tuple[str, ...]
+    values: Mapping[str, object]
 
 
 class Senders:
@@ -66,5 +68,6 @@ class Senders:
             ),
             domain=address.domain_of(mailbox.from_email),
             tracking_url=f"https://{mailbox.custom_tracking_domain}" if is_own_host else self._tracking_url,
+            values=sender_values(mailbox.from_name, mailbox.from_email, signature=mailbox.signature or ""),
             bcc=tuple(part.strip() for part in (mailbox.bcc_email or "").split(",") if part.strip()),
         )

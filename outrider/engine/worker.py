@@ -71,7 +71,7 @@ class Engine:
             self._vault,
             engine_id=engine_id,
             senders=senders,
-            renderer=Renderer(self._vault, public_url=self._settings.public_url),
+            renderer=Renderer(self._vault),
             submitter=submitter,
             on_sent=inbound.keep_copy,
         )

@@ -1,0 +1,5 @@
+"""`python -m outrider.cli`: the same as the command `outrider`."""
+
+from outrider.cli import app
+
+app()
