@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from outrider.kit.body import read_body
 from outrider.kit.errors import NotAllowed, ValidationProblem
@@ -63,7 +63,7 @@ class LenientRoute(APIRoute):
                 response = await run(LenientRequest(request, query, exchange.body))
             except RequestValidationError as error:
                 raise _refusal(error, exchange, for_main_keys=for_main_keys) from error
-            if exchange.record is not None:
+            if exchange.record is not None and not isinstance(response, StreamingResponse):
                 await exchange.record(response)
             return response
 

@@ -1,9 +1,13 @@
 """What a client is told when something goes wrong (contract: conventions §4)."""
 
+import json
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from outrider.kit.db import Database, fetch_value
@@ -58,6 +62,33 @@ async def test_a_killed_backend_costs_at_most_one_503(committed_things: ApiClien
     statuses = [(await committed_things.get("/things")).status_code for _ in range(3)]
     assert statuses[1:] == [200, 200]
     assert statuses[0] in {200, 503}
+
+
+PATHS = st.sampled_from(["/things", "/things/1", "/things/strict", "/things/anything", "/marks/a", "/things/1/owner"])
+TEXTS = st.text(max_size=6) | st.sampled_from(["colors", "owner_id", "limit", "name", "parts", "is_new", "size"])
+BODIES = st.binary(max_size=30) | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(TEXTS, parts, max_size=4),
+    max_leaves=8,
+).map(lambda value: json.dumps(value).encode("utf-8", "surrogatepass"))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST", "DELETE", "PUT", "HEAD"]),
+    path=PATHS,
+    query=st.lists(st.tuples(TEXTS, TEXTS), max_size=4),
+    body=BODIES,
+    content_type=st.sampled_from(["application/json", "application/x-www-form-urlencoded", "multipart/form-data", ""]),
+)
+async def test_no_request_makes_a_500(
+    things: ApiClient, *, method: str, path: str, query: list[tuple[str, str]], body: bytes, content_type: str
+) -> None:
+    address = f"{path}?{urlencode(query, errors='surrogatepass')}"
+    response = await things.request(method, address, content=body, headers={"content-type": content_type})
+    assert response.status_code in {200, 400, 404}
+    if method != "HEAD" and response.status_code != 200:
+        assert {"error", "message", "statusCode", "ok"} <= set(response.json())
 
 
 def exchange() -> Exchange:

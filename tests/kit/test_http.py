@@ -194,6 +194,13 @@ async def test_an_unknown_id_is_404_with_the_envelope(things: ApiClient) -> None
     assert response.json() == {"error": text, "message": text, "statusCode": 404, "ok": False}
 
 
+async def test_a_path_id_may_have_another_name_in_errors(things: ApiClient) -> None:
+    assert (await things.get("/owners/7")).json() == {"id": 7}
+    refused = (await things.get("/owners/x")).json()
+    assert refused["message"] == '"ownerId" must be a number'
+    assert refused["validation"] == {"source": "params", "keys": ["ownerId"]}
+
+
 async def test_times_are_written_with_three_digits(things: ApiClient) -> None:
     response = await things.get("/things/7")
     assert response.json() == {"id": 7, "created_at": "2026-03-30T08:00:02.117Z"}

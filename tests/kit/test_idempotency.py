@@ -73,6 +73,13 @@ async def test_a_get_is_never_replayed(committed_things: ApiClient) -> None:
     assert "idempotent-replay" not in (await committed_things.get("/things/1", headers=ONCE)).headers
 
 
+async def test_a_download_is_made_anew(committed_things: ApiClient) -> None:
+    for _ in range(2):
+        response = await committed_things.post("/things/export", headers=ONCE)
+        assert response.text == "id,name\r\n1,a\r\n"
+        assert "idempotent-replay" not in response.headers
+
+
 async def test_keys_have_a_length(things: ApiClient) -> None:
     assert (await things.post("/marks/a", headers={"Idempotency-Key": "x" * 255})).status_code == 200
     response = await things.post("/marks/a", headers={"Idempotency-Key": "x" * 256})

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import Depends, Query
+from fastapi import Depends, Path, Query
 from pydantic import AliasChoices, Field
 from starlette.responses import Response
 
@@ -96,6 +96,12 @@ async def get_thing(_ctx: Ctx, thing_id: PathId) -> Response:
     return reply({"id": thing_id, "created_at": datetime(2026, 3, 30, 8, 0, 2, 117_999, tzinfo=UTC)})
 
 
+@api.get("/owners/{ownerId}")
+async def get_owner(_ctx: Ctx, owner_id: Annotated[PathId, Path(alias="ownerId")]) -> Response:
+    """Get Owner"""
+    return reply({"id": owner_id})
+
+
 @api.delete("/things/{thing_id}", also=["/things"])
 async def delete_thing(_ctx: Ctx, body: Part) -> Response:
     """Delete Thing"""
@@ -108,7 +114,7 @@ async def set_owner(_ctx: Ctx, thing_id: PathId, body: Part) -> Response:
     return reply({"id": thing_id, "name": body.name})
 
 
-@api.get("/things/export")
+@api.get("/things/export", also=["POST"])
 async def export_things(ctx: Ctx) -> Response:
     """Export Things"""
 
