@@ -252,10 +252,9 @@ async def list_leads(db: Db, campaign_lead_ids: Sequence[int]) -> list[LeadFacts
                    AND (b.client_id IS NULL OR b.client_id = c.client_id)
                    AND (cl.block_list_ignored_until IS NULL OR b.created_at > cl.block_list_ignored_until)
                  LIMIT 1) AS block_entry,
-               CASE WHEN cl.last_step_number > 0
-                    THEN ARRAY(SELECT step_id FROM messages AS m WHERE m.campaign_lead_id = cl.id AND m.step_id IS NOT NULL
-                                AND m.id IS DISTINCT FROM d.message_id)
-                    ELSE '{}' END AS sent_step_ids,
+               ARRAY(SELECT step_id FROM messages AS m
+                      WHERE m.campaign_lead_id = cl.id AND m.step_id IS NOT NULL
+                        AND m.id IS DISTINCT FROM d.message_id) AS sent_step_ids,
                d.message_id AS retry_message_id, retry.step_id AS retry_step_id, retry.variant_id AS retry_variant_id,
                retry.stats_id AS retry_stats_id, d.mailbox_id AS retry_mailbox_id
           FROM campaign_leads AS cl
@@ -284,7 +283,7 @@ async def count_reserved(db: Db, mailbox_ids: Sequence[int], until: datetime, *,
                          WHERE cl.mailbox_id = free.mailbox_id
                            AND cl.status = 'INPROGRESS'
                            AND cl.due_at < %(until)s
-                         LIMIT %(at_most)s) AS some
+                         LIMIT %(at_most)s) AS counted
                ) AS due
         """,
         {"mailbox_ids": list(mailbox_ids), "until": until, "at_most": at_most},

@@ -1,0 +1,126 @@
+"""A small world on the database: an account, mailboxes leased by an engine, ACTIVE campaigns, leads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from outrider.engine.planner import Attempt, plan
+from outrider.engine.senders import Senders
+from outrider.kit.db import Db, execute, fetch_dicts, fetch_value
+from tests.support import make
+from tests.support.client import fresh_account
+
+
+@dataclass
+class World:
+    """`now` moves by hand; everything is on `db`, in the test's own transaction."""
+
+    db: Db
+    now: datetime
+    user_id: int
+    engine_id: UUID = field(default_factory=uuid4)
+    senders: Senders = field(default_factory=lambda: Senders(make.VAULT, tracking_url="https://t.outrider.example"))
+    lead_number: int = 0
+
+    @classmethod
+    async def make(cls, db: Db, now: datetime) -> "World":
+        world = cls(db, now, await fresh_account(db, now))
+        await world.engine(world.engine_id)
+        return world
+
+    async def engine(self, engine_id: UUID) -> None:
+        await execute(
+            self.db,
+            "INSERT INTO engines (id, lock_key, started_at, heartbeat_at) VALUES (%(id)s, 1, %(now)s, %(now)s)",
+            {"id": engine_id, "now": self.now},
+        )
+
+    async def mailbox(self, **given: Any) -> int:
+        mailbox_id = await make.mailbox(self.db, self.user_id, **given)
+        await execute(
+            self.db,
+            "INSERT INTO mailbox_leases (mailbox_id, engine_id, leased_at) VALUES (%(id)s, %(engine_id)s, %(now)s)",
+            {"id": mailbox_id, "engine_id": self.engine_id, "now": self.now},
+        )
+        return mailbox_id
+
+    async def campaign(self, mailbox_ids: Sequence[int], *, steps: int = 1, **changes: Any) -> int:
+        """An ACTIVE campaign; its window opened before the first mail of the day could be held back."""
+        campaign_id = await make.campaign(self.db, self.user_id, status="ACTIVE", has_step=False)
+        for number in range(1, steps + 1):
+            await make.step(
+                self.db, self.user_id, campaign_id, number=number, subject="Port fees" if number == 1 else ""
+            )
+        for mailbox_id in mailbox_ids:
+            await make.attach(self.db, self.user_id, campaign_id, mailbox_id)
+        await self.change("campaigns", campaign_id, **{"min_time_between_emails": 10, **changes})
+        return campaign_id
+
+    async def leads(self, campaign_id: int, count: int, *, domain: str = "hexly.example") -> list[int]:
+        """Leads in the order of import; returns their ids in the campaign."""
+        ids = []
+        for _ in range(count):
+            self.lead_number += 1
+            lead_id = await fetch_value(
+                self.db,
+                """
+                INSERT INTO leads (user_id, email, first_name, created_at, updated_at)
+                VALUES (%(user_id)s, %(email)s, 'Ada', %(now)s, %(now)s) RETURNING id
+                """,
+                {"user_id": self.user_id, "email": f"lead{self.lead_number}@{domain}", "now": self.now},
+            )
+            ids.append(
+                await fetch_value(
+                    self.db,
+                    """
+                    INSERT INTO campaign_leads (user_id, campaign_id, lead_id, status, created_at, updated_at)
+                    VALUES (%(user_id)s, %(campaign_id)s, %(lead_id)s, 'STARTED', %(now)s, %(now)s) RETURNING id
+                    """,
+                    {"user_id": self.user_id, "campaign_id": campaign_id, "lead_id": lead_id, "now": self.now},
+                )
+            )
+        return ids
+
+    async def change(self, table: str, row_id: int, **values: Any) -> None:
+        key = "mailbox_id" if table == "mailbox_states" else "id"
+        for column, value in values.items():
+            await self.db.execute(
+                f"UPDATE {table} SET {column} = %s WHERE {key} = %s",  # noqa: S608 - names from the tests
+                (value, row_id),
+            )
+
+    async def row(self, table: str, row_id: int) -> dict[str, Any]:
+        key = {"mailbox_states": "mailbox_id", "dispatches": "message_id"}.get(table, "id")
+        cursor = await self.db.execute(f"SELECT * FROM {table} WHERE {key} = %s", (row_id,))  # noqa: S608
+        values = await cursor.fetchone()
+        assert values is not None, f"no row {row_id} in {table}"
+        return dict(zip([column.name for column in cursor.description or ()], values, strict=True))
+
+    async def plan(self, engine_id: UUID | None = None) -> list[Attempt]:
+        return await plan(
+            self.db,
+            engine_id or self.engine_id,
+            self.now,
+            senders=self.senders,
+            stats_id=lambda lead_id, step_id: UUID(int=lead_id * 10_000_000 + step_id),
+        )
+
+    async def settle(self) -> None:
+        """As if every claimed mail had been sent and had been its lead's last."""
+        await execute(
+            self.db,
+            """
+            UPDATE campaign_leads SET status = 'COMPLETED', due_at = NULL
+            WHERE id IN (SELECT campaign_lead_id FROM dispatches)
+            """,
+        )
+        await execute(self.db, "DELETE FROM dispatches")
+
+    async def events(self) -> list[tuple[str, int]]:
+        sql = "SELECT type, campaign_lead_id FROM message_events ORDER BY id"
+        return [(row["type"], row["campaign_lead_id"]) for row in await fetch_dicts(self.db, sql)]
+
+    def later(self, **span: float) -> None:
+        self.now += timedelta(**span)
