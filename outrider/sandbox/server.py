@@ -21,7 +21,7 @@ from outrider.sandbox.people import Pace, People
 from outrider.sandbox.sandbox import Sandbox
 from outrider.sandbox.tally import Act, Tally, by_text, steps_by_phrase
 
-
+SHARES = tuple(each.name for each in fields(People) if each.type is float)
 WRITE_AT_ONCE = partial(print, flush=True)  # a parent process waits for the lines
 
 
@@ -59,12 +59,11 @@ def read_mailbox(text: str) -> tuple[str, str]:
 
 def read_people(text: str) -> People:
     """The option --people: shares by name, for example open=0.6,reply=0.2; what is not named stays as it is."""
-    names = [each.name for each in fields(People) if each.type is float]
     shares: dict[str, Any] = {}
     for part in filter(None, text.replace(" ", "").split(",")):
         name, _, share = part.partition("=")
-        if name not in names:
-            raise UnreadableOption(f"People have no {name!r}; they have {', '.join(names)}.")
+        if name not in SHARES:
+            raise UnreadableOption(f"People have no {name!r}; they have {', '.join(SHARES)}.")
         try:
             shares[name] = float(share)
         except ValueError:
