@@ -1,10 +1,14 @@
 """An entry of the block list, how one is spelled, and what can be wrong."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from outrider.kit.errors import NotFound
-from outrider.mail.address import InvalidAddress, canonical_domain, parse_address
+from outrider.leads.emails import email_key
+from outrider.mail.address import InvalidAddress, canonical_domain
+
+_BEFORE_DOMAIN = re.compile(r"^(?:@|\*\.|www\.)+")
 
 
 class BlockEntryNotFound(NotFound):
@@ -27,16 +31,16 @@ def normalised_entry(text: str) -> str | None:
     Contract: leads, Add Lead/Domain to Global Block List.
     """
     entry = text.strip().lower()
-    entry = entry.rpartition("://")[2].removeprefix("mailto:")
-    entry = entry.partition("/")[0].partition("?")[0].removeprefix("@").removeprefix("*.")
+    if entry.startswith("mailto:"):
+        return email_key(entry.removeprefix("mailto:").partition("?")[0])
+    if "@" in entry[1:] and "://" not in entry:
+        return email_key(entry)
+    host = entry.rpartition("://")[2].partition("/")[0].partition("?")[0].partition(":")[0]
     try:
-        if "@" in entry:
-            address = parse_address(entry)
-            return address.key if address.has_public_domain else None
-        domain = canonical_domain(entry.partition(":")[0].removeprefix("www."))
+        domain = canonical_domain(_BEFORE_DOMAIN.sub("", host))
     except InvalidAddress:
         return None
-    return domain if "." in domain else None
+    return domain if "." in domain and not domain.startswith("[") else None
 
 
 def blocking_entries(email: str) -> list[str]:
