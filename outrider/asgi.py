@@ -29,12 +29,14 @@ from outrider.kit.openapi import add_reference
 from outrider.kit.routing import RouteTree
 from outrider.leads import api as leads
 from outrider.leads.blocks import api as blocks
+from outrider.mailboxes import api as mailboxes
 from outrider.tracking import api as tracking
 from outrider.tracking.hits import Gatherer
 from outrider.users.access import authenticate
 from outrider.wiring import wire
 
 APIS: tuple[Api, ...] = (
+    mailboxes.api,
     campaigns.api,
     leads.api,
     blocks.api,
