@@ -196,3 +196,15 @@ async def test_the_key_of_a_client_uses_its_own_mailboxes(api: ApiClient, client
     await add(api, campaign_id, email_account_ids=[main])
     assert await attached(client_api, campaign_id) == {own}
     assert await attached(api, campaign_id) == {own, main}
+
+
+async def test_a_deleted_account_leaves_even_an_active_campaign(api: ApiClient, db: Db, told: Heard) -> None:
+    campaign_id = await make.campaign(db, api.user_id, status="ACTIVE")
+    mailbox_id = await make.mailbox(db, api.user_id)
+    await add(api, campaign_id, email_account_ids=[mailbox_id])
+    await api.delete(f"/email-accounts/{mailbox_id}")
+    assert await attached(api, campaign_id) == set()
+    assert [(event.campaign_id, event.mailbox_ids, event.reallocate) for event in told.events] == [
+        (campaign_id, (mailbox_id,), False)
+    ]
+    assert (await api.get(f"/campaigns/{campaign_id}")).json()["status"] == "ACTIVE"
