@@ -32,7 +32,7 @@ def explain(error: OSError, server: Server) -> str:
     """A sentence about a failure to connect, and what to do about it."""
     reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.strerror or str(error)
     sentence = next(sentence for kinds, sentence in _SENTENCES if isinstance(error, kinds))
-    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+    if isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in _NO_TLS:
         sentence = "{host}:{port} does not begin with TLS. Choose TLS (STARTTLS) as port type, or the port for SSL."
     return sentence.format(host=server.host, port=server.port, reason=reason)
 

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -40,7 +40,7 @@ class Received:
 class FaultySmtp:
     """`faults` maps a point to what happens there, in order.
 
-    Points: CONNECT EHLO STARTTLS AUTH MAIL RCPT DATA CONTENT RSET QUIT.
+    Points: CONNECT EHLO HELO STARTTLS AUTH MAIL RCPT DATA CONTENT RSET QUIT.
     """
 
     faults: dict[str, list[Fault]] = field(default_factory=dict)
@@ -54,22 +54,23 @@ class FaultySmtp:
     is_ahead: list[str] = field(default_factory=list)  # commands after which more was waiting already
     connection_count: int = 0
     resumed_count: int = 0
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    conversations: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
+    has_fallen_silent: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connection_count += 1
         task = asyncio.current_task()
         assert task
-        self.tasks.add(task)
+        self.conversations[task] = writer
         try:
             await _Dialogue(self, reader, writer).run()
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             pass
         finally:
-            self.tasks.discard(task)
             writer.close()
             with suppress(ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
+            del self.conversations[task]
 
     def fault(self, point: str) -> Fault:
         waiting = self.faults.get(point)
@@ -112,6 +113,7 @@ class _Dialogue:
         fault = self.owner.fault(point)
         await asyncio.sleep(fault.delay)
         if fault.silent:
+            self.owner.has_fallen_silent.set()
             await self.reader.read(-1)
             raise _Hangup
         if fault.reply is not None:
@@ -134,6 +136,9 @@ class _Dialogue:
         await self.answer(
             "EHLO", "\r\n".join(f"250{'-' if n < len(lines) else ' '}{text}" for n, text in enumerate(lines, 1))
         )
+
+    async def do_helo(self, _: str) -> None:
+        await self.answer("HELO", "250 sandbox.example")
 
     async def do_starttls(self, _: str) -> None:
         assert self.owner.tls
@@ -168,12 +173,13 @@ class _Dialogue:
         if self.owner.read_content is not None:
             await self.reader.readexactly(self.owner.read_content)
             raise _Hangup
-        content = b""
-        while not content.endswith(b"\r\n.\r\n") and content != b".\r\n":
-            content += await self.reader.readuntil(b"\r\n")
+        lines: list[bytes] = []
+        while lines[-1:] != [b".\r\n"]:
+            lines.append(await self.reader.readuntil(b"\r\n"))
+        content = b"".join(line.removeprefix(b".") for line in lines[:-1])
         sender, recipients, self.sender, self.recipients = self.sender, self.recipients, None, []
         if await self.answer("CONTENT", "250 2.0.0 queued"):
-            self.owner.mails.append(Received(sender or "", recipients, content[:-3].replace(b"\r\n..", b"\r\n.")))
+            self.owner.mails.append(Received(sender or "", recipients, content))
 
     async def do_rset(self, _: str) -> None:
         self.sender, self.recipients = None, []
@@ -198,14 +204,14 @@ async def running(smtp: FaultySmtp, *, tls_mode: TlsMode = TlsMode.NONE) -> Asyn
         yield smtp
     finally:
         listener.close()
-        for task in tuple(smtp.tasks):
-            task.cancel()
-        await asyncio.gather(*smtp.tasks, return_exceptions=True)
+        for writer in smtp.conversations.values():
+            writer.transport.abort()
+        await asyncio.gather(*smtp.conversations)
         await listener.wait_closed()
 
 
-def faults(**by_point: Fault | Iterable[Fault]) -> dict[str, list[Fault]]:
+def faults(by_point: Mapping[str, Fault | Iterable[Fault]]) -> dict[str, list[Fault]]:
     found: dict[str, list[Fault]] = defaultdict(list)
     for point, fault in by_point.items():
-        found[point.upper()].extend([fault] if isinstance(fault, Fault) else fault)
+        found[point].extend([fault] if isinstance(fault, Fault) else fault)
     return dict(found)

@@ -122,7 +122,8 @@ class Channel(asyncio.Protocol):
         if self._lost is not None:
             return
         try:
-            self._replies.extend(self._parser.feed(data))
+            for reply in self._parser.feed(data):
+                self._replies.append(reply)
         except MalformedReply as error:
             self.abort(f"the server does not speak SMTP: {error}")
         if len(self._replies) > MAX_UNREAD_REPLIES:

@@ -31,7 +31,7 @@ class Farewell(ChannelLost):
         self.outcome = outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Step:
     """A command before the content. `is_ahead`: written together with the ones before it."""
 
@@ -176,7 +176,8 @@ class Connection:
             if not beginning:
                 raise
             self._channel.abort()
-            return self._failure(error)
+            answer = self._channel.unread
+            return refused(answer, Command.CONTENT) if answer and answer.is_refusal else self._failure(error)
         self._is_begun = bool(ahead)
         return await self._verdict(unwanted)
 
@@ -210,6 +211,4 @@ class Connection:
         """Nothing, or not all, of the content was sent."""
         if isinstance(error, Farewell):
             return error.outcome
-        if (last_words := self._channel.unread) and last_words.is_refusal:
-            return refused(last_words, Command.CONTENT)
         return disconnected(f"{self.server.host}:{self.server.port}: {error}.")

@@ -28,7 +28,7 @@ class Envelope:
 
     @property
     def needs_smtputf8(self) -> bool:
-        return self.smtputf8 or not all(address.isascii() for address in (self.sender, *self.recipients))
+        return self.smtputf8 or not "".join((self.sender, *self.recipients)).isascii()
 
 
 def objection(envelope: Envelope, capabilities: Capabilities) -> Rejected | None:

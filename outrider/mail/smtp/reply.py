@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_LINE_OCTETS = 4096  # RFC 5321 §4.5.3.1.5 says 512; servers with long explanations exist
 MAX_LINES = 200
+USUAL_LINE = 200
 MAX_REPLY_TEXT = 1000  # characters kept of what a server says
 
-_LINE = re.compile(r"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+_LINE = re.compile(r"([2-5]\d\d)(?:[ -](.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:[ \t]+|$)")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -45,39 +47,49 @@ class ReplyParser:
 
     def __init__(self) -> None:
         self._pending = b""
-        self._lines: list[str] = []
+        self._begun: list[bytes] = []  # lines of a reply that goes on
 
     @property
     def is_between_replies(self) -> bool:
-        return not self._pending and not self._lines
+        return not self._pending and not self._begun
 
     def feed(self, received: bytes) -> Iterator[Reply]:
         """Replies before the malformed one are still given."""
         *complete, self._pending = (self._pending + received).split(b"\n")
         for line in complete:
-            reply = self._take(line)
-            if reply is not None:
-                yield reply
+            if line[3:4] == b"-":
+                self._begin(line)
+                continue
+            reply = _read_reply(tuple(self._begun), line) if self._begun or len(line) > USUAL_LINE else _known(line)
+            self._begun.clear()
+            yield reply
         if len(self._pending) > MAX_LINE_OCTETS:
             raise MalformedReply("a line without end")
 
-    def _take(self, octets: bytes) -> Reply | None:
-        line = _LINE.fullmatch(octets[: MAX_LINE_OCTETS + 1].decode("utf-8", "replace").rstrip("\r"))
-        if line is None or len(octets) > MAX_LINE_OCTETS:
-            raise MalformedReply("not a reply")
-        code, continued, text = line.groups()
-        self._lines.append(_UNPRINTABLE.sub(" ", text or "").strip())
-        if continued == "-":
-            if len(self._lines) > MAX_LINES:
-                raise MalformedReply("a reply without end")
-            return None
-        lines, self._lines = self._lines, []
-        return _reply(int(code), lines)
+    def _begin(self, line: bytes) -> None:
+        self._begun.append(line)
+        if len(self._begun) > MAX_LINES or len(line) > MAX_LINE_OCTETS:
+            raise MalformedReply("a reply without end")
 
 
-def _reply(code: int, lines: list[str]) -> Reply:
-    """The enhanced code may stand on every line (RFC 2034 §4)."""
+def _read_reply(begun: tuple[bytes, ...], last: bytes) -> Reply:
+    """The last line's code counts."""
+    codes, lines = zip(*map(_read_line, (*begun, last)), strict=True)
     enhanced = _ENHANCED.match(lines[0])
     if enhanced is None:
-        return Reply(code, None, tuple(lines))
-    return Reply(code, enhanced[1], tuple(_ENHANCED.sub("", line, count=1) for line in lines))
+        return Reply(codes[-1], None, lines)
+    # The enhanced code may stand on every line (RFC 2034 §4).
+    return Reply(codes[-1], enhanced[1], tuple(_ENHANCED.sub("", line, count=1) for line in lines))
+
+
+@lru_cache(maxsize=256)
+def _known(line: bytes) -> Reply:
+    """A server says the same few things to every mail."""
+    return _read_reply((), line)
+
+
+def _read_line(octets: bytes) -> tuple[int, str]:
+    line = _LINE.fullmatch(octets[: MAX_LINE_OCTETS + 1].decode("utf-8", "replace").rstrip("\r"))
+    if line is None or len(octets) > MAX_LINE_OCTETS:
+        raise MalformedReply("not a reply")
+    return int(line[1]), _UNPRINTABLE.sub(" ", line[2] or "").strip()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from outrider.mail import sasl
-from outrider.mail.codes import Command, Reason, Scope
+from outrider.mail.codes import Command, Reason, Scope, is_permanent
 from outrider.mail.server import Server, TlsMode
 from outrider.mail.smtp.channel import Channel
 from outrider.mail.smtp.reply import Reply
@@ -103,9 +103,13 @@ class _Opening:
     async def _ehlo(self) -> Capabilities:
         name = self.server.local_hostname or _literal(self.channel.local_address)
         reply = await self._ask(f"EHLO {name}")
+        if reply.is_positive:
+            return Capabilities.read(reply.lines[1:])
+        if is_permanent(reply.code):  # a server from before 1995 (RFC 5321 §4.1.4)
+            reply = await self._ask(f"HELO {name}")
         if not reply.is_positive:
-            raise _refused(reply, Command.EHLO, "The server must speak ESMTP. Check the host name and the port.")
-        return Capabilities.read(reply.lines[1:])
+            raise _refused(reply, Command.EHLO, "Check the host name and the port, or try again in a while.")
+        return Capabilities()
 
     async def _upgrade(self, capabilities: Capabilities, context: ResumingContext) -> Capabilities:
         if not capabilities.starttls:

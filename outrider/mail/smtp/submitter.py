@@ -27,12 +27,8 @@ class _Slot:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     connection: Connection | None = None
+    used_at: float = 0.0  # by the loop's clock
     closing: asyncio.TimerHandle | None = None
-
-    def keep_open(self) -> None:
-        if self.closing:
-            self.closing.cancel()
-        self.closing = None
 
     async def leave(self) -> None:
         connection, self.connection = self.connection, None
@@ -71,18 +67,18 @@ class Submitter:
         """What became of each, in order; pipelined from one mail to the next where the server allows it."""
         slot = self._slots.setdefault(server, _Slot())
         async with slot.lock:
-            slot.keep_open()
             try:
                 return await self._submit_all(server, slot, envelopes)
             finally:
-                self._close_later(server, slot)
+                self._close_when_idle(server, slot)
 
     async def close(self) -> None:
         """Say goodbye to all servers. Submissions under way are waited for."""
         slots, self._slots = self._slots, {}
         for slot in slots.values():
             async with slot.lock:
-                slot.keep_open()
+                if slot.closing:
+                    slot.closing.cancel()
                 self._say_goodbye(slot)
         await asyncio.gather(*self._farewells)
 
@@ -110,16 +106,23 @@ class Submitter:
         await slot.leave()
         return None
 
-    def _close_later(self, server: Server, slot: _Slot) -> None:
+    def _close_when_idle(self, server: Server, slot: _Slot) -> None:
         if self._slots.get(server) is not slot:  # closed meanwhile
             self._say_goodbye(slot)
             return
         loop = asyncio.get_running_loop()
-        slot.closing = loop.call_later(self._idle_seconds, self._close_idle, server, slot)
+        slot.used_at = loop.time()
+        if slot.closing is None:
+            slot.closing = loop.call_later(self._idle_seconds, self._look_at_idle, server, slot)
 
-    def _close_idle(self, server: Server, slot: _Slot) -> None:
-        if slot.lock.locked():
-            return  # in use again; whoever uses it sets the next timer
+    def _look_at_idle(self, server: Server, slot: _Slot) -> None:
+        """One timer per slot that runs its course, rather than a new one after every mail."""
+        loop = asyncio.get_running_loop()
+        closes_at = slot.used_at + self._idle_seconds
+        if slot.lock.locked() or loop.time() < closes_at:
+            closes_at = max(closes_at, loop.time() + self._idle_seconds / 10)
+            slot.closing = loop.call_at(closes_at, self._look_at_idle, server, slot)
+            return
         self._slots.pop(server, None)
         self._say_goodbye(slot)
 
