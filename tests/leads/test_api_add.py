@@ -205,7 +205,7 @@ async def test_leads_in_other_campaigns_raise_none_of_the_original_counters(
     ],
 )
 async def test_a_flag_leaves_one_check_out(
-    api: ApiClient, db: Db, campaign_id: int, flag: str, reason: str, held: str | None
+    api: ApiClient, db: Db, *, campaign_id: int, flag: str, reason: str, held: str | None
 ) -> None:
     if reason == "On global block list":
         await block(db, api.user_id, "hexly.io")
@@ -476,7 +476,7 @@ async def test_flags_are_read_beside_the_settings_too_and_the_settings_win(
     ],
 )
 async def test_malformed_requests_are_refused_and_add_nothing(
-    api: ApiClient, db: Db, campaign_id: int, body: dict[str, Any], message: str, key: str
+    api: ApiClient, db: Db, *, campaign_id: int, body: dict[str, Any], message: str, key: str
 ) -> None:
     answer = await api.post(f"/campaigns/{campaign_id}/leads", json=body)
     assert answer.status_code == 400

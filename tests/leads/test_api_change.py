@@ -65,7 +65,7 @@ async def state(db: Db, campaign_id: int, lead_id: int) -> tuple[Any, ...]:
     ],
 )
 async def test_pausing_holds_leads_that_are_open(
-    api: ApiClient, db: Db, campaign_id: int, lead_id: int, status: str, reason: str | None, after: tuple[Any, ...]
+    api: ApiClient, db: Db, *, campaign_id: int, lead_id: int, status: str, reason: str | None, after: tuple[Any, ...]
 ) -> None:
     await change_place(
         db,
@@ -83,7 +83,7 @@ async def test_pausing_holds_leads_that_are_open(
 
 @pytest.mark.parametrize("verb", ["pause", "unsubscribe"])
 async def test_what_is_unknown_is_404(
-    api: ApiClient, other_api: ApiClient, client_api: ApiClient, campaign_id: int, lead_id: int, verb: str
+    api: ApiClient, other_api: ApiClient, *, client_api: ApiClient, campaign_id: int, lead_id: int, verb: str
 ) -> None:
     unknown = await post(api, f"/campaigns/{campaign_id}/leads/1000000999/{verb}", status=404)
     assert unknown["error"] == NOT_FOUND
@@ -117,6 +117,7 @@ async def test_resuming_a_lead_without_a_mail_starts_it_now(
 async def test_resuming_counts_from_the_last_mail_and_never_before_now(
     api: ApiClient,
     db: Db,
+    *,
     campaign_id: int,
     lead_id: int,
     step_ids: list[int],
@@ -173,7 +174,7 @@ async def test_resuming_a_lead_on_its_way_changes_nothing(
 
 @pytest.mark.parametrize("status", ["STOPPED", "COMPLETED", "PAUSED"])
 async def test_without_a_step_left_a_lead_cannot_be_resumed(
-    api: ApiClient, db: Db, campaign_id: int, lead_id: int, step_ids: list[int], status: str
+    api: ApiClient, db: Db, *, campaign_id: int, lead_id: int, step_ids: list[int], status: str
 ) -> None:
     await mark_sent(db, campaign_id, lead_id, step_id=step_ids[2], number=3)
     await change_place(db, campaign_id, lead_id, "status = %(status)s", status=status)
@@ -186,9 +187,7 @@ async def test_without_a_step_left_a_lead_cannot_be_resumed(
     }
 
 
-async def test_a_lead_that_is_not_in_the_campaign_cannot_be_resumed(
-    api: ApiClient, db: Db, lead_id: int
-) -> None:
+async def test_a_lead_that_is_not_in_the_campaign_cannot_be_resumed(api: ApiClient, db: Db, lead_id: int) -> None:
     other = await make.campaign(db, api.user_id)
     body = await post(api, f"/campaigns/{other}/leads/{lead_id}/resume", status=400)
     assert body["error"] == "Invalid lead id"
@@ -297,7 +296,7 @@ async def test_resuming_a_lead_sets_a_completed_campaign_going_again(api: ApiCli
 )
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_the_status_route_stands_for_the_others(
-    api: ApiClient, db: Db, campaign_id: int, lead_id: int, word: str, before: str, after: str, method: str
+    api: ApiClient, db: Db, *, campaign_id: int, lead_id: int, word: str, before: str, after: str, method: str
 ) -> None:
     await change_place(db, campaign_id, lead_id, "status = %(status)s", status=before)
     answer = await api.request(method, f"/campaigns/{campaign_id}/leads/{lead_id}/status", json={"status": word})
@@ -323,7 +322,7 @@ async def test_the_status_route_refuses_other_words_and_map_ids(
 
 @pytest.mark.parametrize("uses_map_id", [True, False])
 async def test_marking_a_lead_complete_tells_what_would_have_followed(
-    api: ApiClient, db: Db, campaign_id: int, lead_id: int, step_ids: list[int], uses_map_id: bool
+    api: ApiClient, db: Db, *, campaign_id: int, lead_id: int, step_ids: list[int], uses_map_id: bool
 ) -> None:
     await mark_sent(db, campaign_id, lead_id, step_id=step_ids[0])
     map_id = (await place(db, campaign_id, lead_id))["id"]
@@ -448,7 +447,7 @@ async def test_deleting_a_lead_takes_it_out_of_everything(
 
 
 async def test_the_key_of_a_client_deletes_from_its_own_campaigns(
-    api: ApiClient, client_api: ApiClient, other_api: ApiClient, db: Db, campaign_id: int, lead_id: int
+    api: ApiClient, client_api: ApiClient, *, other_api: ApiClient, db: Db, campaign_id: int, lead_id: int
 ) -> None:
     assert (await other_api.delete(f"/leads/{lead_id}")).status_code == 404
     assert (await client_api.delete(f"/leads/{lead_id}")).status_code == 404
@@ -502,9 +501,7 @@ async def test_a_lead_can_be_updated_without_a_campaign(
     assert row["custom_fields"] == {"Title": "CTO"}
 
 
-async def test_an_address_can_be_changed_to_a_free_one(
-    api: ApiClient, db: Db, campaign_id: int, lead_id: int
-) -> None:
+async def test_an_address_can_be_changed_to_a_free_one(api: ApiClient, db: Db, campaign_id: int, lead_id: int) -> None:
     await add(api, campaign_id, "bo@tarn.dev")
     url = f"/campaigns/{campaign_id}/leads/{lead_id}"
     body = await post(api, url, {"email": "BO@tarn.dev"}, status=400)
@@ -514,9 +511,7 @@ async def test_an_address_can_be_changed_to_a_free_one(
     assert (row["email"], row["domain"]) == ("ada@quill.example", "quill.example")
 
 
-async def test_a_new_address_brings_its_own_unsubscribe(
-    api: ApiClient, db: Db, campaign_id: int, lead_id: int
-) -> None:
+async def test_a_new_address_brings_its_own_unsubscribe(api: ApiClient, db: Db, campaign_id: int, lead_id: int) -> None:
     await execute(
         db,
         "INSERT INTO unsubscribes VALUES (%(user_id)s, 'out@hexly.io', 0, %(now)s)",

@@ -49,9 +49,7 @@ async def emails(api: ApiClient, campaign_id: int, **params: Any) -> list[str]:
 # list by campaign ----------------------------------------------------------------------------------------------------
 
 
-async def test_the_list_of_a_campaign_is_the_example_of_the_reference(
-    api: ApiClient, db: Db, campaign_id: int
-) -> None:
+async def test_the_list_of_a_campaign_is_the_example_of_the_reference(api: ApiClient, db: Db, campaign_id: int) -> None:
     lead_id = await add_one(api, campaign_id, **ADA)
     mine = await place(db, campaign_id, lead_id)
     assert await get(api, f"/campaigns/{campaign_id}/leads") == {
@@ -158,8 +156,10 @@ async def test_the_list_can_be_narrowed_by_what_became_of_the_mails(api: ApiClie
         ({"lead_category_id": -3}, '"lead_category_id" must be a positive number', "lead_category_id"),
         (
             {"emailStatus": "read"},
-            '"emailStatus" must be one of [is_opened, is_clicked, is_replied, is_bounced, is_unsubscribed, is_spam, '
-            "is_accepted, not_replied, is_sender_bounced]",
+            (
+                '"emailStatus" must be one of [is_opened, is_clicked, is_replied, is_bounced, is_unsubscribed, '
+                "is_spam, is_accepted, not_replied, is_sender_bounced]"
+            ),
             "emailStatus",
         ),
     ],
@@ -175,9 +175,7 @@ async def test_a_bad_query_is_refused(
 # look-ups ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_look_up_by_address_is_the_example_of_the_reference(
-    api: ApiClient, db: Db, campaign_id: int
-) -> None:
+async def test_a_look_up_by_address_is_the_example_of_the_reference(api: ApiClient, db: Db, campaign_id: int) -> None:
     lead_id = await add_one(api, campaign_id, **ADA)
     client_id = await fresh_client(db, api.user_id, NOW)
     other = await make.campaign(db, api.user_id, client_id=client_id, status="ACTIVE")
@@ -274,9 +272,7 @@ async def test_a_lead_by_id_is_an_array_of_one(api: ApiClient, campaign_id: int)
     assert await get(api, "/leads/1000000999") == {"ok": True, "data": []}
 
 
-async def test_the_campaigns_of_a_lead_are_a_bare_array_newest_last(
-    api: ApiClient, db: Db, campaign_id: int
-) -> None:
+async def test_the_campaigns_of_a_lead_are_a_bare_array_newest_last(api: ApiClient, db: Db, campaign_id: int) -> None:
     newest = await make.campaign(db, api.user_id, status="ACTIVE")
     lead_id = await add_one(api, newest)
     await add(api, campaign_id, "ada@hexly.io")
@@ -341,9 +337,7 @@ async def test_all_leads_of_the_account_are_the_example_of_the_reference(
 async def test_all_leads_can_be_narrowed_to_an_address_or_a_date(api: ApiClient, db: Db, campaign_id: int) -> None:
     await add(api, campaign_id, "ada@hexly.io")
     late = await add_one(api, campaign_id, "bo@tarn.dev")
-    await execute(
-        db, "UPDATE leads SET created_at = created_at + interval '1 hour' WHERE id = %(id)s", {"id": late}
-    )
+    await execute(db, "UPDATE leads SET created_at = created_at + interval '1 hour' WHERE id = %(id)s", {"id": late})
 
     async def found(**params: Any) -> list[str]:
         return [row["email"] for row in (await get(api, "/leads/global-leads", **params))["data"]]
@@ -437,7 +431,9 @@ async def test_the_key_of_a_client_sees_leads_through_its_own_campaigns(
     shared = await add_one(api, campaign_id, "ada@hexly.io")
     hidden = await add_one(api, campaign_id, "bo@tarn.dev")
     await add(api, own, "ada@hexly.io")
-    assert [row["campaign_id"] for row in (await get(client_api, "/leads", email="ada@hexly.io"))["lead_campaign_data"]] == [own]
+    assert [
+        row["campaign_id"] for row in (await get(client_api, "/leads", email="ada@hexly.io"))["lead_campaign_data"]
+    ] == [own]
     assert await get(client_api, "/leads", email="bo@tarn.dev") == {}
     assert (await get(client_api, f"/leads/{hidden}"))["data"] == []
     assert [row["id"] for row in await get(client_api, f"/leads/{shared}/campaigns")] == [own]

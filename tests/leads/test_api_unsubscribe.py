@@ -76,9 +76,7 @@ async def test_from_all_campaigns_every_open_one_stops_and_every_one_is_told(
     assert [event.campaign_id for event in heard.events] == [campaign_id, clients_campaign, finished]
     row = await person(db, lead_id)
     assert (row["is_unsubscribed"], row["unsubscribed_client_ids"]) == (True, [client_id])
-    statuses = [
-        (await place(db, each, lead_id))["status"] for each in (campaign_id, clients_campaign, finished, told)
-    ]
+    statuses = [(await place(db, each, lead_id))["status"] for each in (campaign_id, clients_campaign, finished, told)]
     assert statuses == ["STOPPED", "STOPPED", "COMPLETED", "STOPPED"]
     assert await unsubscribes(db) == [("ada@hexly.io", 0)]
     body = (await api.get("/leads", params={"email": "ada@hexly.io"})).json()
@@ -94,9 +92,7 @@ async def test_later_imports_skip_the_person_also_after_the_lead_was_deleted(
     assert (answer["unsubscribed_leads"], answer["added_count"]) == (["ada@hexly.io"], 0)
 
 
-async def test_unknown_leads_are_404(
-    api: ApiClient, other_api: ApiClient, client_api: ApiClient, lead_id: int
-) -> None:
+async def test_unknown_leads_are_404(api: ApiClient, other_api: ApiClient, client_api: ApiClient, lead_id: int) -> None:
     for stranger, some_id in ((api, 1_000_000_999), (other_api, lead_id), (client_api, lead_id)):
         answer = await stranger.post(f"/leads/{some_id}/unsubscribe")
         assert (answer.status_code, answer.json()["error"]) == (404, "Lead not found - Invalid lead_id.")

@@ -131,7 +131,7 @@ async def test_who_was_completed_for_lack_of_steps_goes_on_with_new_ones(
     ],
 )
 async def test_what_stops_a_lead_keeps_it_completed(
-    api: ApiClient, db: Db, campaign_id: int, rule: str, columns: dict[str, Any], status: str
+    api: ApiClient, db: Db, *, campaign_id: int, rule: str, columns: dict[str, Any], status: str
 ) -> None:
     await execute(db, "UPDATE campaigns SET stop_lead_settings = %(rule)s", {"rule": rule})
     (first,) = await save(api, campaign_id, {})
@@ -175,9 +175,7 @@ async def test_other_leads_keep_their_status(api: ApiClient, db: Db, campaign_id
     assert await state(db, campaign_id, lead_id) == (status, due_at)
 
 
-async def test_a_lead_whose_mail_is_on_its_way_is_left_to_that_mail(
-    api: ApiClient, db: Db, campaign_id: int
-) -> None:
+async def test_a_lead_whose_mail_is_on_its_way_is_left_to_that_mail(api: ApiClient, db: Db, campaign_id: int) -> None:
     first, second = await save(api, campaign_id, {}, {})
     lead_id = await sent(api, db, campaign_id, first, 1)
     message_id = await mail(db, api.user_id, campaign_id, lead_id, step_id=second, status="QUEUED")
@@ -241,9 +239,7 @@ async def test_without_their_mailbox_leads_in_mid_sequence_stop_and_new_ones_are
     assert rows["mid"]["due_at"] is None
 
 
-async def test_reallocated_leads_are_spread_over_the_other_mailboxes(
-    api: ApiClient, db: Db, campaign_id: int
-) -> None:
+async def test_reallocated_leads_are_spread_over_the_other_mailboxes(api: ApiClient, db: Db, campaign_id: int) -> None:
     gone, *kept = [await make.mailbox(db, api.user_id) for _ in range(3)]
     for mailbox_id in (gone, *kept):
         await make.attach(db, api.user_id, campaign_id, mailbox_id)

@@ -159,7 +159,14 @@ async def test_entries_act_on_open_leads_at_once(api: ApiClient, db: Db) -> None
     campaign_id = await make.campaign(db, api.user_id)
     leads = {
         email: await add_one(api, campaign_id, email)
-        for email in ("new@rival.io", "mid@eu.rival.io", "held@rival.io", "done@rival.io", "gone@rival.io", "a@notrival.io")
+        for email in (
+            "new@rival.io",
+            "mid@eu.rival.io",
+            "held@rival.io",
+            "done@rival.io",
+            "gone@rival.io",
+            "a@notrival.io",
+        )
     }
     for email, status in (("mid@eu.rival.io", "INPROGRESS"), ("held@rival.io", "PAUSED")):
         await change_place(db, campaign_id, leads[email], "status = %(status)s", status=status)
@@ -204,9 +211,7 @@ async def test_an_entry_of_a_client_acts_on_its_campaigns_and_one_without_on_all
     assert [await blocked(each) for each in (own, clients, foreign)] == [2, 2, 0]
 
 
-async def test_a_lead_imported_in_spite_of_an_entry_is_not_stopped_by_its_repetition(
-    api: ApiClient, db: Db
-) -> None:
+async def test_a_lead_imported_in_spite_of_an_entry_is_not_stopped_by_its_repetition(api: ApiClient, db: Db) -> None:
     campaign_id = await make.campaign(db, api.user_id)
     await post(api, {"domain_block_list": ["rival.io"]})
     answer = await add(api, campaign_id, "a@rival.io", ignore_global_block_list=True)
