@@ -116,8 +116,8 @@ class Sandbox:
         """Cut all connections; what people still had in mind does not happen."""
         if self._smtp_server is not None:
             self._smtp_server.close()
-        await self.people.close()
         await self.drop_connections()
+        await self.people.close()
         await self._imap.stop()
         if self._smtp_server is not None:
             await self._smtp_server.wait_closed()

@@ -10,6 +10,7 @@ import re
 import ssl
 from base64 import b64decode
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -70,7 +71,7 @@ class SmtpConnection(asyncio.Protocol):
         self._input = bytearray()
         self._output = bytearray()
         self._arrived = asyncio.Event()
-        self._is_gone = False
+        self._gone = asyncio.Event()
         self._is_secure = False
         self._has_greeted = False
         self._login: str | None = None
@@ -90,23 +91,23 @@ class SmtpConnection(asyncio.Protocol):
         self._arrived.set()
 
     def eof_received(self) -> bool:
-        self._is_gone = True
+        self._gone.set()
         self._arrived.set()
         return not self._is_secure  # what was sent before is still worked through, then the connection is closed
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the name is of asyncio
-        self._is_gone = True
+        self._gone.set()
         self._arrived.set()
 
     def abort(self) -> None:
         """Cut the connection without a word."""
-        self._is_gone = True
+        self._gone.set()
         self._transport.abort()
         self._arrived.set()
 
     async def _more(self) -> None:
         """Say what is to be said, then wait for input."""
-        if self._is_gone:
+        if self._gone.is_set():
             raise ConnectionResetError
         self._flush()
         self._arrived.clear()
@@ -207,7 +208,8 @@ class SmtpConnection(asyncio.Protocol):
 
     async def _suffer(self, fault: Fault, recipients: tuple[str, ...]) -> bool:
         self._flush()
-        await asyncio.sleep(fault.waits)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), fault.waits)
         if fault.drops:
             raise ConnectionAbortedError
         if fault.answer is None:

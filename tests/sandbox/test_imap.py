@@ -98,9 +98,9 @@ async def test_whoever_idles_is_told_of_new_mail(sandbox: Sandbox) -> None:
     client = await idling_client(sandbox)
     idle = await client.idle_start(timeout=10)
     await sandbox.put(SENDER, MAIL)
-    assert b"1 EXISTS" in await client.wait_server_push(timeout=5)
+    assert b"1 EXISTS" in await client.wait_server_push(timeout=20)
     client.idle_done()
-    await asyncio.wait_for(idle, 5)
+    await asyncio.wait_for(idle, 20)
     await client.logout()
 
 
@@ -108,7 +108,7 @@ async def test_idle_tells_of_mail_that_came_just_before_it_began(sandbox: Sandbo
     client = await idling_client(sandbox)
     await sandbox.put(SENDER, MAIL)
     await client.idle_start(timeout=10)
-    assert b"1 EXISTS" in await client.wait_server_push(timeout=5)
+    assert b"1 EXISTS" in await client.wait_server_push(timeout=20)
     client.idle_done()
     await client.logout()
 
@@ -118,9 +118,9 @@ async def test_no_mail_of_a_burst_stays_unannounced(sandbox: Sandbox) -> None:
     await client.idle_start(timeout=10)
     await asyncio.gather(*(sandbox.put(SENDER, MAIL) for _ in range(50)))
     told: list[bytes] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while b"50 EXISTS" not in told:
-            told += await client.wait_server_push(timeout=5)
+            told += await client.wait_server_push(timeout=20)
     client.idle_done()
     await client.logout()
 
@@ -137,7 +137,7 @@ async def test_connections_can_be_dropped_and_clients_that_die_leave_nothing_beh
     dying.write(b"a LOGIN half a li")
     dying.transport.abort()
     await sandbox.drop_connections()
-    await asyncio.wait_for(lost.wait(), 5)
+    await asyncio.wait_for(lost.wait(), 20)
     assert (await with_imaplib(sandbox, lambda client: client.noop()))[0] == "OK"
 
 
