@@ -62,7 +62,7 @@ _FORMATTING = _words("a b big code em font i nobr s small strike strong tt u")
 
 def clean(html: str, *, images: bool = False) -> str:
     """HTML that can be shown inside a page of ours. Images that are fetched stay out unless asked for."""
-    html = html[:MAX_LENGTH]
+    html = html[:MAX_LENGTH].encode("utf-8", "replace").decode()  # mail may hold what is no character
     if _is_hostile(html):
         return f"<p>{escape(to_text(html)).replace(chr(10), '<br>')}</p>"
     return _cleaner(images=images).clean(html)

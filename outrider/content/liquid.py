@@ -6,7 +6,7 @@ are pieces that our own filling writes. There are no includes, and loops, output
 
 import re
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
@@ -55,9 +55,10 @@ class Liquid:
         self._pieces: list[Parts] = []
         self._offsets: list[int] = []
         self._positions: list[int] = []
-        source = "".join(self._write(nodes, 0))
+        self._environment = environment(html=html)
+        self._source = "".join(self._write(nodes, 0))
         try:
-            self._template = environment(html=html).from_string(source)
+            self._template = self._environment.from_string(self._source)
             self.uses: Uses = inspect(self._template)
         except LiquidError as error:
             raise self._explain(error) from error
@@ -117,10 +118,22 @@ class Liquid:
     def _explain(self, error: LiquidError) -> TemplateError:
         message = _explanation(error)
         index = error.token.start_index if error.token else -1
-        place = bisect_right(self._offsets, max(index, 0)) - 1
-        if place < 0 or index < 0:
+        place = bisect_right(self._offsets, index) - 1 if index >= 0 else self._find_place(str(error.message))
+        if not 0 <= place < len(self._positions):
             return TemplateError(message)
         return TemplateError(message, text=self._text, position=self._positions[place])
+
+    def _find_place(self, message: str) -> int:
+        """Where parsing fails with a message that does not tell: the first tag with which it fails so."""
+
+        def fails(place: int) -> bool:
+            try:
+                self._environment.from_string(self._source[: (*self._offsets, None)[place + 1]])
+            except LiquidError as error:
+                return str(error.message) == message
+            return False
+
+        return bisect_left(range(len(self._offsets)), True, key=fails)
 
 
 def has_liquid(node: object) -> bool:
