@@ -30,6 +30,7 @@ from outrider.kit.routing import RouteTree
 from outrider.leads import api as leads
 from outrider.leads.blocks import api as blocks
 from outrider.mailboxes import api as mailboxes
+from outrider.messages import api as messages
 from outrider.tracking import api as tracking
 from outrider.tracking.hits import Gatherer
 from outrider.users.access import authenticate
@@ -40,6 +41,7 @@ APIS: tuple[Api, ...] = (
     campaigns.api,
     leads.api,
     blocks.api,
+    messages.api,
     analytics.api,
 )
 """Every slice with routes under /api/v1 adds its line here."""
