@@ -91,11 +91,12 @@ class Filling:
                     self.write(chosen, out)
 
 
+# Bounded repetition, so that long runs of spaces or tags are not looked at again and again.
 _SPACE = r"(?:[ \t\xa0]|&nbsp;)"
 _INLINE = r"(?:b|i|u|s|em|strong|span|font|small|big|a)"
 _EMPTY_PLACE = re.compile(
-    rf"(?P<before>{_SPACE}*+)(?P<opened>(?:<{_INLINE}\b[^<>]*>)*+){EMPTY}(?P<after>(?:{_SPACE}|{EMPTY})*+)"
-    rf"(?P<closed>(?:</{_INLINE}>)*+)(?P<behind>{_SPACE}*+)",
+    rf"(?P<before>{_SPACE}{{0,20}}+)(?P<opened>(?:<{_INLINE}\b[^<>]*>){{0,8}}+){EMPTY}"
+    rf"(?P<after>(?:{_SPACE}|{EMPTY}){{0,40}}+)(?P<closed>(?:</{_INLINE}>){{0,8}}+)(?P<behind>{_SPACE}{{0,20}}+)",
     re.IGNORECASE,
 )
 _PUNCTUATION = frozenset(",.;:!?…")

@@ -6,7 +6,7 @@ spintax, and a value's HTML is never HTML.
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -111,7 +111,7 @@ class _Compiler:
         self._slots: dict[Slot, int] = {}
 
     def compile(self) -> Template:
-        tokens = scan(self._text, html=self._html)
+        tokens = [self._clean(token) for token in scan(self._text, html=self._html)]
         refuse_lone_tags(tokens, self._text)
         self._local_names = frozenset(
             match[1] for token in tokens if token.kind is Kind.TAG and (match := _LOCAL_NAME.match(token.text))
@@ -127,6 +127,11 @@ class _Compiler:
             parts = self._to_parts(nodes)
         return Template(self._html, spintax.count(nodes), tuple(self._slots), option_counts, parts, liquid)
 
+    def _clean(self, token: Token) -> Token:
+        if token.kind is not Kind.TAG:
+            return token
+        return replace(token, text=clean_source(token.text, html=self._html, is_tag=True))
+
     def _read(self, token: Token) -> Node:
         if token.kind is Kind.SENDER:
             return slot(token.text)
@@ -139,11 +144,10 @@ class _Compiler:
         return read if isinstance(read, Slot) else Code(f"{{{{ {read} }}}}", token.position)
 
     def _read_tag(self, token: Token) -> Code:
-        source = clean_source(token.text, html=self._html, is_tag=True)
-        name = tag_name(source)
+        name = tag_name(token.text)
         if name not in TAGS:
             raise self._error(f'the tag "{name}" does not exist here; there are if, unless, case, for, assign.', token)
-        return Code(f"{{% {source} %}}", token.position)
+        return Code(f"{{% {token.text} %}}", token.position)
 
     def _to_parts(self, nodes: Nodes) -> Parts:
         return tuple(map(self._to_part, nodes))

@@ -92,6 +92,7 @@ def test_a_lead_cannot_take_the_place_of_a_helper() -> None:
         ("{{&nbsp;first_name&nbsp;}}", "Ada"),
         ("{{ nobody | default: &quot;there&quot; }}", "there"),
         ("{% if 3 &lt; 4 %}yes{% endif %}", "yes"),
+        ("{%&nbsp;if <b>first_name</b>&nbsp;%}yes{%&nbsp;endif&nbsp;%}", "yes"),
         ('{% if company == "A &amp; B" %}yes{% endif %}', "yes"),
         ('{{ nobody | default: "A &amp; B" }}', "A &amp; B"),
         ('{{ nobody | default: "<b>you</b>" }}', "<b>you</b>"),
