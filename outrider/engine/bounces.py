@@ -13,8 +13,9 @@ from outrider.kit.db import Db
 from outrider.kit.events import emit
 from outrider.leads import actions as leads
 from outrider.leads import progress
+from outrider.mail.dsn import BounceKind
 from outrider.messages import ledger
-from outrider.messages.models import BounceKind, MessageBounced
+from outrider.messages.models import MessageBounced
 
 SENDER_BOUNCE_CATEGORY = 9
 _SOFT_DAYS_TO_HARD = 3
@@ -33,12 +34,14 @@ class Bounced:
     kind: BounceKind
     report_id: int | None
     at: datetime
+    has_replied: bool = False
 
 
 async def apply(db: Db, bounces: Sequence[Bounced]) -> None:
     """Record the events of these bounces and what they do to their leads."""
     for bounce in bounces:
-        await _apply_one(db, bounce)
+        if not bounce.has_replied:  # a bounce after an answer changes nothing for the lead (product behaviour 6.5)
+            await _apply_one(db, bounce)
     await ledger.record_events(
         db,
         [

@@ -15,12 +15,13 @@ from outrider.kit.db import Db
 from outrider.kit.events import emit
 from outrider.leads import progress
 from outrider.mail.codes import Reason, Scope
+from outrider.mail.dsn import BounceKind
 from outrider.mail.smtp import Accepted, Deferred, Outcome, Rejected, Unknown
 from outrider.mailboxes import actions as mailboxes
 from outrider.mailboxes import state
 from outrider.messages import ledger
 from outrider.messages.ledger import EventRow
-from outrider.messages.models import BounceKind, Deferral, MessageSent, MessageStatus
+from outrider.messages.models import Deferral, MessageSent, MessageStatus
 from outrider.messages.models import Outcome as Recorded
 
 _MAIL_RETRIES = (timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
@@ -183,9 +184,7 @@ async def _hold_mailbox(db: Db, result: Result, said: Deferred | Rejected, backo
     steps = backoff.backoff_step if backoff else 0
     is_network = said.scope is Scope.CONNECTION
     if said.reason is Reason.AUTHENTICATION or (is_network and failures >= _NETWORK_FAILURES):
-        await mailboxes.record_smtp_failure(
-            db, user_id=result.attempt.lead.user_id, mailbox_id=mailbox_id, error=said.text, now=at
-        )
+        await mailboxes.record_smtp_failure(db, result.attempt.lead.user_id, mailbox_id, error=said.text, now=at)
     if said.reason is Reason.SENDER_QUOTA:
         until = at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     else:

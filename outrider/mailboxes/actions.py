@@ -183,6 +183,11 @@ async def record_imap_failure(db: Db, user_id: int, mailbox_id: int, *, error: s
     await _record_failure(db, user_id, mailbox_id, Verdict(smtp_error=None, imap_error=error), now=now)
 
 
+async def record_imap_success(db: Db, user_id: int, mailbox_id: int, *, now: datetime) -> None:
+    """The engine can read it again."""
+    await store.record_imap_success(db, user_id, mailbox_id, now=now)
+
+
 def merged(known: Credentials | None, given: Mapping[str, Any]) -> Credentials:
     """Known credentials with what was given.
 

@@ -302,6 +302,21 @@ async def record_verdict(db: Db, user_id: int, mailbox_id: int, verdict: Verdict
     )
 
 
+async def record_imap_success(db: Db, user_id: int, mailbox_id: int, *, now: datetime) -> None:
+    await execute(
+        db,
+        """
+        UPDATE mailboxes
+        SET is_imap_success = true,
+            imap_failure_error = NULL,
+            updated_at = %(now)s
+        WHERE user_id = %(user_id)s
+          AND id = %(mailbox_id)s
+        """,
+        {"user_id": user_id, "mailbox_id": mailbox_id, "now": now},
+    )
+
+
 async def record_failure(
     db: Db, user_id: int, mailbox_id: int, *, smtp_error: str | None, imap_error: str | None, now: datetime
 ) -> bool:

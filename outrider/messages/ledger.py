@@ -393,3 +393,20 @@ async def settle(db: Db, message_ids: Sequence[int]) -> None:
             for row in rows
         ),
     )
+
+
+async def list_doubtful(db: Db, mailbox_id: int) -> list[tuple[int, str]]:
+    """Return (row, Message-ID) of this mailbox's mails in doubt."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT id, message_id
+          FROM messages
+         WHERE mailbox_id = %(mailbox_id)s
+           AND step_id IS NOT NULL
+           AND status = 'UNKNOWN'
+           AND message_id IS NOT NULL
+        """,
+        {"mailbox_id": mailbox_id},
+    )
+    return [(row["id"], row["message_id"]) for row in rows]

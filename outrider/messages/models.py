@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from outrider.kit.events import Event
+from outrider.mail.dsn import BounceKind
 
 
 class MessageStatus(StrEnum):
@@ -15,14 +16,6 @@ class MessageStatus(StrEnum):
     UNKNOWN = "UNKNOWN"
     BOUNCED = "BOUNCED"
     RECEIVED = "RECEIVED"
-
-
-class BounceKind(StrEnum):
-    """HARD: the address does not work. SOFT: not just now. SENDER: our side is the cause (decisions 28, 29)."""
-
-    HARD = "HARD"
-    SOFT = "SOFT"
-    SENDER = "SENDER"
 
 
 @dataclass(frozen=True, slots=True)

@@ -464,6 +464,7 @@ CREATE TABLE lead_imports (
     created_at  timestamptz NOT NULL,
     updated_at  timestamptz NOT NULL
 );
+CREATE INDEX lead_imports_campaign_id ON lead_imports (campaign_id);
 
 -- messages ------------------------------------------------------------------------------------------------------------
 
@@ -515,7 +516,7 @@ CREATE TABLE messages (
 
 -- Nobody gets the same step twice: the invariant that everything else leans on.
 CREATE UNIQUE INDEX messages_step_once ON messages (campaign_lead_id, step_id) WHERE step_id IS NOT NULL;
-CREATE INDEX messages_campaign_sent ON messages (campaign_id, sent_at, id) WHERE step_id IS NOT NULL;
+CREATE INDEX messages_campaign_sent ON messages (campaign_id, sent_at, id);
 CREATE INDEX messages_mailbox_claimed ON messages (mailbox_id, claimed_at) WHERE step_id IS NOT NULL;
 CREATE INDEX messages_lead ON messages (lead_id) WHERE lead_id IS NOT NULL;
 CREATE INDEX messages_thread ON messages (campaign_lead_id, id) WHERE step_id IS NULL;

@@ -1,0 +1,225 @@
+"""One IMAP session for each leased mailbox: new mail as it arrives, our own mails copied to Sent.
+
+IDLE where the server offers it, else a look every minute. What was read is remembered by (folder, UIDVALIDITY, UID) in
+the transaction that processed it. One broken mailbox never stops the others: its task waits and tries again.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+
+from outrider.engine import store
+from outrider.engine.inbound.intake import Reader, take_in
+from outrider.kit.clock import Clock
+from outrider.kit.crypto import Vault
+from outrider.kit.db import Database, describe_failure
+from outrider.kit.log import get_logger
+from outrider.mail.imap import Folder, FolderRole, ImapError, LoginRefused, Session
+from outrider.mail.imap.answers import Fetched
+from outrider.mail.server import Server
+from outrider.mail.tls import TlsContexts
+from outrider.mailboxes import actions as mailboxes
+from outrider.mailboxes import servers, state
+from outrider.mailboxes.models import Mailbox, MailboxType
+from outrider.messages import ledger
+
+log = get_logger("inbound")
+
+_LOOK_SECONDS = 0.5  # for leases that came or went
+_IDLE_SECONDS = 20.0  # then Junk is looked at and copies are filed, on the wall
+_BATCH = 100
+_FIRST_LOOK = 500  # messages of a mailbox that we see for the first time
+_KEPT_COPIES = 1000
+_RETRY = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
+_FAILURES = 5
+_COPIES_BY_PROVIDER = frozenset({MailboxType.GMAIL, MailboxType.OUTLOOK})
+_READ = (FolderRole.INBOX, FolderRole.JUNK)
+
+
+class Gone(Exception):
+    """The mailbox is no longer ours to read, or has no IMAP server."""
+
+
+@dataclass
+class Reading:
+    """What is known of one mailbox while it is read."""
+
+    mailbox: Mailbox
+    server: Server
+    copies: deque[bytes]
+    folders: dict[FolderRole, Folder] = field(default_factory=dict)
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.mailbox.user_id, self.mailbox.id, self.mailbox.from_email)
+
+
+class Inbound:
+    """Reads the mailboxes of one engine."""
+
+    def __init__(self, database: Database, clock: Clock, vault: Vault, *, engine_id: UUID) -> None:
+        self._database = database
+        self._clock = clock
+        self._vault = vault
+        self._engine_id = engine_id
+        self._tls = TlsContexts()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._copies: dict[int, deque[bytes]] = {}
+
+    def keep_copy(self, mailbox_id: int, raw: bytes) -> None:
+        """File a sent mail in Sent, soon; while the mailbox cannot be read, the latest are kept."""
+        if mailbox_id in self._tasks:
+            self._copies.setdefault(mailbox_id, deque(maxlen=_KEPT_COPIES)).append(raw)
+
+    async def run(self, leased: Callable[[], Iterable[int]]) -> None:
+        """Keep one task for each leased mailbox, until cancelled."""
+        try:
+            while True:
+                wanted = set(leased())
+                for mailbox_id in wanted - self._tasks.keys():
+                    self._tasks[mailbox_id] = asyncio.create_task(self._read_for_ever(mailbox_id))
+                for mailbox_id in self._tasks.keys() - wanted:
+                    self._tasks.pop(mailbox_id).cancel()
+                    self._copies.pop(mailbox_id, None)
+                await asyncio.sleep(_LOOK_SECONDS)
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _read_for_ever(self, mailbox_id: int) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._read(mailbox_id)
+                failures = 0
+            except Gone:
+                await asyncio.sleep(_IDLE_SECONDS)
+                continue
+            except ImapError as error:
+                failures += 1
+                await self._record_failure(mailbox_id, error, failures)
+            except psycopg.Error as error:
+                log.warning("reading waits for the database", mailbox_id=mailbox_id, reason=describe_failure(error))
+            except Exception:  # one broken mailbox never stops the others
+                failures += 1
+                log.exception("reading failed", mailbox_id=mailbox_id)
+            await self._clock.sleep(_RETRY[min(failures, len(_RETRY)) - 1].total_seconds() if failures else 1.0)
+
+    async def _record_failure(self, mailbox_id: int, error: ImapError, failures: int) -> None:
+        """A refused log-in counts at once, network errors after five in a row (decision 39)."""
+        log.info("mailbox cannot be read", mailbox_id=mailbox_id, reason=str(error), failures=failures)
+        if not isinstance(error, LoginRefused) and failures < _FAILURES:
+            return
+        async with self._database.transaction() as db:
+            for mailbox in await store.list_mailboxes(db, [mailbox_id]):
+                await mailboxes.record_imap_failure(
+                    db, mailbox.user_id, mailbox_id, error=str(error), now=self._clock.now()
+                )
+
+    async def _read(self, mailbox_id: int) -> None:
+        """One session, from log-in until it is lost; returns when the mailbox was edited."""
+        reading = await self._load(mailbox_id)
+        session = await Session.open(reading.server, tls=self._tls)
+        try:
+            if not reading.mailbox.is_imap_success:
+                await self._record_success(reading)
+            reading.folders = {folder.role: folder for folder in await session.folders() if folder.role}
+            await self._settle_doubtful(session, reading)
+            while await self._is_unchanged(reading):
+                for role in reversed(_READ):  # INBOX last: it is the one we wait in
+                    if role in reading.folders:
+                        await self._read_folder(session, reading, reading.folders[role].name)
+                await self._file_copies(session, reading)
+                await session.select(reading.folders[FolderRole.INBOX].name)
+                await session.idle(_IDLE_SECONDS)
+                if session.is_lost:
+                    return
+        finally:
+            session.close()
+
+    async def _load(self, mailbox_id: int) -> Reading:
+        async with self._database.connection() as db:
+            found = await store.list_mailboxes(db, [mailbox_id])
+        server = servers.imap_server(found[0], self._vault) if found else None
+        if not found or found[0].deleted_at or server is None:
+            raise Gone
+        return Reading(found[0], server, self._copies.setdefault(mailbox_id, deque(maxlen=_KEPT_COPIES)))
+
+    async def _is_unchanged(self, reading: Reading) -> bool:
+        async with self._database.connection() as db:
+            edited = await store.list_edit_times(db, [reading.mailbox.id])
+        return edited.get(reading.mailbox.id) == reading.mailbox.updated_at
+
+    async def _record_success(self, reading: Reading) -> None:
+        async with self._database.transaction() as db:
+            await mailboxes.record_imap_success(db, reading.mailbox.user_id, reading.mailbox.id, now=self._clock.now())
+
+    async def _read_folder(self, session: Session, reading: Reading, folder: str) -> None:
+        """Process what is new in a folder, batch by batch."""
+        selected = await session.select(folder)
+        position = await self._position(reading.mailbox.id, folder)
+        is_known = position is not None and position.uid_validity == selected.uid_validity
+        last_uid = position.last_uid if position and is_known else max(0, selected.uid_next - 1 - _FIRST_LOOK)
+        while fetched := await session.fetch_since(last_uid, limit=_BATCH):
+            for message in fetched:
+                await self._take_in(reading, folder, selected.uid_validity, message, only_matched=not is_known)
+            last_uid = fetched[-1].uid
+        if not is_known:
+            last_uid = max(last_uid, selected.uid_next - 1)
+            await self._remember(reading.mailbox.id, folder, selected.uid_validity, last_uid)
+
+    async def _position(self, mailbox_id: int, folder: str) -> state.FolderPosition | None:
+        async with self._database.connection() as db:
+            positions = await state.list_positions(db, mailbox_id)
+        return next((position for position in positions if position.folder == folder), None)
+
+    async def _remember(self, mailbox_id: int, folder: str, uid_validity: int, last_uid: int) -> None:
+        async with self._database.transaction() as db:
+            await state.record_position(
+                db, mailbox_id, folder=folder, uid_validity=uid_validity, last_uid=last_uid, now=self._clock.now()
+            )
+
+    async def _take_in(
+        self, reading: Reading, folder: str, uid_validity: int, message: Fetched, *, only_matched: bool
+    ) -> None:
+        """A message and the position after it are one transaction: it is processed once, whatever happens."""
+        now = self._clock.now()
+        async with self._database.transaction() as db:
+            try:
+                async with db.transaction():
+                    await take_in(db, self._vault, reading.reader, message.raw, now, only_matched=only_matched)
+            except psycopg.OperationalError:
+                raise
+            except Exception:  # the message is passed over, the mailbox goes on
+                log.exception("a message could not be processed", mailbox_id=reading.mailbox.id, uid=message.uid)
+            await state.record_position(
+                db, reading.mailbox.id, folder=folder, uid_validity=uid_validity, last_uid=message.uid, now=now
+            )
+
+    async def _file_copies(self, session: Session, reading: Reading) -> None:
+        """Put copies of sent mails into Sent, unless the provider does so by itself (product behaviour 2.7)."""
+        folder = reading.folders.get(FolderRole.SENT)
+        if folder is None or reading.mailbox.type in _COPIES_BY_PROVIDER:
+            reading.copies.clear()
+            return
+        while reading.copies:
+            await session.append(folder.name, reading.copies[0])
+            reading.copies.popleft()
+
+    async def _settle_doubtful(self, session: Session, reading: Reading) -> None:
+        """A mail in doubt that lies in Sent was sent (decision 27)."""
+        folder = reading.folders.get(FolderRole.SENT)
+        if folder is None:
+            return
+        async with self._database.connection() as db:
+            doubtful = await ledger.list_doubtful(db, reading.mailbox.id)
+        for message_id, rfc_id in doubtful:
+            if await session.search_message_id(folder.name, rfc_id):
+                async with self._database.transaction() as db:
+                    await ledger.settle(db, [message_id])
