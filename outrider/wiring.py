@@ -2,9 +2,13 @@
 
 from outrider.campaigns import actions as campaigns
 from outrider.campaigns.models import CampaignStatusChanged, MailboxRemoved, StepsChanged
+from outrider.engine import effects
 from outrider.kit.events import subscribe
 from outrider.leads import sequence
+from outrider.leads.models import LeadUnsubscribed
 from outrider.mailboxes.models import MailboxesDeleted
+from outrider.messages import engagement
+from outrider.messages.models import LinkClicked, MessageOpened
 
 
 def wire() -> None:
@@ -13,3 +17,6 @@ def wire() -> None:
     subscribe(StepsChanged, sequence.follow_steps)
     subscribe(CampaignStatusChanged, sequence.follow_start)
     subscribe(MailboxRemoved, sequence.follow_mailboxes)
+    subscribe(LeadUnsubscribed, engagement.record_unsubscribes)
+    subscribe(MessageOpened, effects.stop_opened)
+    subscribe(LinkClicked, effects.stop_clicked)

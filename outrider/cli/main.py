@@ -6,6 +6,7 @@ import typer
 
 from outrider.cli.accounts import account, key
 from outrider.cli.console import clear_failures, out
+from outrider.cli.demo import demo
 from outrider.cli.installation import installation
 from outrider.cli.serve import serve
 from outrider.kit.migrate import migrate as run_migrations
@@ -17,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(serve)
+app.command()(demo)
 app.add_typer(account, name="account")
 app.add_typer(key, name="key")
 

@@ -73,6 +73,9 @@ def tree_environment(place: Installation) -> dict[str, str]:
         OUTRIDER_PUBLIC_URL=settings.public_url,
         OUTRIDER_TRACKING_URL=settings.tracking_url,
         OUTRIDER_CLOCK=settings.clock,
+        OUTRIDER_RATE_LIMIT_REQUESTS=str(settings.rate_limit_requests),
+        OUTRIDER_ALLOW_PRIVATE_NETWORKS=str(settings.allow_private_networks).lower(),
+        OUTRIDER_LOG_LEVEL=settings.log_level,
     )
 
 
