@@ -14,7 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from outrider.kit.errors import Problem
-from outrider.kit.exchange import KEY_NAME, Exchange, header
+from outrider.kit.exchange import KEY_NAME, Exchange, Upload, header
 from outrider.kit.validation import CONTROL
 
 DEEPEST = 32
@@ -49,7 +49,7 @@ async def read_body(request: Request, exchange: Exchange, *, limit: int) -> None
     if encoding not in {"identity", ""}:
         raw = _unpack(raw, encoding, limit)
     exchange.body_bytes = raw
-    body = await _parse(raw, header(scope, b"content-type") or "")
+    body = await _parse(raw, header(scope, b"content-type") or "", exchange.uploads)
     if isinstance(body, dict) and KEY_NAME in body:
         key = body.pop(KEY_NAME)
         exchange.body_key = key if isinstance(key, str) else str(key)
@@ -87,16 +87,16 @@ def _unpack(raw: bytes, encoding: str, limit: int) -> bytes:
     return unpacked
 
 
-async def _parse(raw: bytes, content_type: str) -> Any:
-    """JSON when it looks like JSON; else a form, if the header says so; a blank body is `{}`."""
+async def _parse(raw: bytes, content_type: str, uploads: list[Upload]) -> Any:
+    """JSON when it looks like JSON; else a form, if the header says so; a blank body and a table are `{}`."""
     raw = raw.removeprefix(codecs.BOM_UTF8)
     start = raw.lstrip()[:1]
-    if not start:
-        return {}
     kind = content_type.partition(";")[0].strip().lower()
+    if not start or kind == "text/csv":
+        return {}
     if start not in (b"{", b"["):
         if kind == "multipart/form-data":
-            return await _parse_multipart(raw, content_type)
+            return await _parse_multipart(raw, content_type, uploads)
         if kind == "application/x-www-form-urlencoded":
             return _parse_form(raw)
     return parse_json(raw)
@@ -144,25 +144,27 @@ def _parse_form(raw: bytes) -> dict[str, Any]:
     return fields_of(pairs)
 
 
-async def _parse_multipart(raw: bytes, content_type: str) -> dict[str, Any]:
+async def _parse_multipart(raw: bytes, content_type: str, uploads: list[Upload]) -> dict[str, Any]:
+    """Files are fields too, as text, and are kept byte for byte beside them."""
     async def chunks() -> AsyncGenerator[bytes, None]:
         yield raw
 
     try:
         parser = MultiPartParser(Headers({"content-type": content_type}), chunks(), max_part_size=len(raw))
         form = await parser.parse()
-        pairs = [(name, await _part_text(part)) for name, part in form.multi_items()]
+        pairs = [(name, await _part_text(name, part, uploads)) for name, part in form.multi_items()]
     except (MultiPartException, FormParserError, KeyError, ValueError) as error:
         raise UnreadableBody from error
     return fields_of(pairs)
 
 
-async def _part_text(part: UploadFile | str) -> str:
+async def _part_text(name: str, part: UploadFile | str, uploads: list[Upload]) -> str:
     if isinstance(part, str):
         return part
     content = await part.read()
     await part.close()
-    return content.decode("utf-8")
+    uploads.append(Upload(name, part.filename or "", content))
+    return content.decode("utf-8", errors="replace")
 
 
 def fields_of(pairs: list[tuple[str, str]]) -> dict[str, Any]:

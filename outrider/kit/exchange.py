@@ -70,6 +70,15 @@ class Services:
         return self.database_or_none
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file of a multipart form, byte for byte."""
+
+    field: str
+    file_name: str
+    content: bytes
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request and what its answer has to carry."""
@@ -86,6 +95,7 @@ class Exchange:
     body: Any = field(default_factory=dict)
     body_bytes: bytes = b""
     body_key: str | None = None
+    uploads: list[Upload] = field(default_factory=list)
     unknown_query: list[str] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
     admission: Admission | None = None

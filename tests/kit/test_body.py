@@ -108,6 +108,16 @@ async def test_multipart_fields_become_strings(things: ApiClient) -> None:
     assert response.json() == {"name": "a", "rows": "email\r\nä"}
 
 
+async def test_a_file_in_another_encoding_is_no_obstacle(things: ApiClient) -> None:
+    response = await things.post("/things/anything", data={"name": "a"}, files={"rows": ("rows.csv", b"K\xe4the")})
+    assert response.json() == {"name": "a", "rows": "K\ufffdthe"}
+
+
+async def test_a_table_is_left_to_the_route(things: ApiClient) -> None:
+    response = await things.post("/things/anything", content=b"email;name", headers={"content-type": "text/csv"})
+    assert response.json() == {}
+
+
 @pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=x"])
 async def test_a_broken_form_is_400(things: ApiClient, content_type: str) -> None:
     response = await things.post("/things/anything", content=b"--y\r\n", headers={"content-type": content_type})
