@@ -75,15 +75,21 @@ class Outbound:
     async def send_due(self) -> int:
         """Plan one round and start its mails; returns how many were claimed."""
         async with self._database.transaction() as db:
-            attempts = await plan(
-                db, self._engine_id, self._clock.now(), senders=self._senders, stats_id=self._stats_id
-            )
-        if attempts:
-            for ready in await self._prepare(attempts):
-                task = asyncio.create_task(self._submit(ready))
-                self._in_flight.add(task)
-                task.add_done_callback(self._in_flight.discard)
+            attempts = await self.plan(db)
+        await self.start(attempts)
         return len(attempts)
+
+    async def plan(self, db: Db) -> list[Attempt]:
+        """Claim what is due at this moment; the caller's transaction commits it."""
+        now = self._clock.now()
+        return await plan(db, self._engine_id, now, senders=self._senders, stats_id=self._stats_id)
+
+    async def start(self, attempts: Sequence[Attempt]) -> None:
+        """Hand the claimed mails over, side by side; `record_results` notes what becomes of them."""
+        for ready in await self._prepare(attempts) if attempts else ():
+            task = asyncio.create_task(self._submit(ready))
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
 
     def _stats_id(self, campaign_lead_id: int, step_id: int) -> UUID:
         """The identity of a mail: the same whenever it is asked for, and nobody can guess it."""

@@ -183,7 +183,8 @@ async def _hold_mailbox(db: Db, result: Result, said: Deferred | Rejected, backo
     failures = (backoff.smtp_failure_count if backoff else 0) + 1
     steps = backoff.backoff_step if backoff else 0
     is_network = said.scope is Scope.CONNECTION
-    if said.reason is Reason.AUTHENTICATION or (is_network and failures >= _NETWORK_FAILURES):
+    is_login_refused = isinstance(said, Rejected) and said.reason is Reason.AUTHENTICATION
+    if is_login_refused or (is_network and failures >= _NETWORK_FAILURES):
         await mailboxes.record_smtp_failure(db, result.attempt.lead.user_id, mailbox_id, error=said.text, now=at)
     if said.reason is Reason.SENDER_QUOTA:
         until = at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)

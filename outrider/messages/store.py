@@ -7,17 +7,20 @@ from outrider.messages.models import ThreadMail
 
 
 async def list_threads(db: Db, campaign_lead_ids: Sequence[int]) -> list[ThreadMail]:
-    """Return the mails of these leads' conversations, oldest first, with the Message-IDs that the outside knows."""
+    """Return the mails of these leads' conversations, oldest first, with the Message-IDs that the outside knows.
+
+    One in doubt counts as sent (decision 27).
+    """
     return await fetch_all(
         db,
         ThreadMail,
         """
         SELECT campaign_lead_id, direction, coalesce(server_message_id, message_id) AS message_id, subject, in_reply_to,
-               sent_at
+               coalesce(sent_at, claimed_at) AS sent_at
           FROM messages
          WHERE campaign_lead_id = ANY(%(ids)s)
            AND step_id IS NOT NULL
-           AND sent_at IS NOT NULL
+           AND status <> 'QUEUED'
          UNION ALL
         SELECT campaign_lead_id, direction, coalesce(server_message_id, message_id), subject, in_reply_to, sent_at
           FROM messages

@@ -12,6 +12,8 @@ from outrider.kit.db import Db, execute, fetch_dicts, fetch_value
 from tests.support import make
 from tests.support.client import fresh_account
 
+_WORDS = ("", "a first word", "once more", "a last word", "goodbye")
+
 
 @dataclass
 class World:
@@ -50,9 +52,9 @@ class World:
         """An ACTIVE campaign; its window opened before the first mail of the day could be held back."""
         campaign_id = await make.campaign(self.db, self.user_id, status="ACTIVE", has_step=False)
         for number in range(1, steps + 1):
-            await make.step(
-                self.db, self.user_id, campaign_id, number=number, subject="Port fees" if number == 1 else ""
-            )
+            subject = "Port fees" if number == 1 else ""
+            body = f"Hello, {_WORDS[number]}"
+            await make.step(self.db, self.user_id, campaign_id, number=number, subject=subject, email_body=body)
         for mailbox_id in mailbox_ids:
             await make.attach(self.db, self.user_id, campaign_id, mailbox_id)
         await self.change("campaigns", campaign_id, **{"min_time_between_emails": 10, **changes})
