@@ -1,14 +1,29 @@
-"""Who is told what: the table of events and their handlers. Subscribers run in the transaction of the change."""
+"""Who is told what: the table of events and their handlers. Subscribers run in the transaction of the change.
+
+Webhooks know none of the slices that tell them something: the adapters below put events into their words.
+"""
+
+from collections.abc import Sequence
 
 from outrider.campaigns import actions as campaigns
 from outrider.campaigns.models import CampaignStatusChanged, MailboxRemoved, StepsChanged
 from outrider.engine import effects
+from outrider.kit.db import Db
 from outrider.kit.events import subscribe
 from outrider.leads import sequence
-from outrider.leads.models import LeadUnsubscribed
-from outrider.mailboxes.models import MailboxesDeleted
+from outrider.leads.models import LeadCategoryUpdated, LeadUnsubscribed
+from outrider.mailboxes.models import MailboxDisconnected, MailboxesDeleted
 from outrider.messages import engagement
-from outrider.messages.models import LinkClicked, MessageOpened
+from outrider.messages.models import (
+    LinkClicked,
+    ManualStepReached,
+    MessageBounced,
+    MessageOpened,
+    MessageSent,
+    ReplyReceived,
+    UntrackedReplyReceived,
+)
+from outrider.webhooks import happenings, jobs, recording
 
 
 def wire() -> None:
@@ -20,3 +35,196 @@ def wire() -> None:
     subscribe(LeadUnsubscribed, engagement.record_unsubscribes)
     subscribe(MessageOpened, effects.stop_opened)
     subscribe(LinkClicked, effects.stop_clicked)
+    _subscribe_webhooks()
+
+
+JOBS = (jobs.retrigger, jobs.clean_up)
+"""Handlers of queued work register themselves when they are imported."""
+
+
+def _subscribe_webhooks() -> None:
+    subscribe(MessageSent, _tell_sent)
+    subscribe(MessageOpened, _tell_opened)
+    subscribe(LinkClicked, _tell_clicked)
+    subscribe(ReplyReceived, _tell_replied)
+    subscribe(MessageBounced, _tell_bounced)
+    subscribe(LeadUnsubscribed, _tell_unsubscribed)
+    subscribe(LeadCategoryUpdated, _tell_category_updated)
+    subscribe(CampaignStatusChanged, _tell_status_changed)
+    subscribe(UntrackedReplyReceived, _tell_untracked)
+    subscribe(ManualStepReached, _tell_manual_step)
+    subscribe(MailboxDisconnected, _tell_disconnected)
+
+
+async def _tell_sent(db: Db, events: Sequence[MessageSent]) -> None:
+    await recording.record_sent(
+        db,
+        [
+            happenings.Sent(
+                user_id=event.user_id,
+                campaign_id=event.campaign_id,
+                campaign_lead_id=event.campaign_lead_id,
+                message_id=event.message_id,
+                step_number=event.step_number,
+                at=event.at,
+            )
+            for event in events
+        ],
+    )
+
+
+async def _tell_opened(db: Db, events: Sequence[MessageOpened]) -> None:
+    await recording.record_opened(
+        db,
+        [
+            happenings.Opened(
+                user_id=event.user_id,
+                campaign_id=event.campaign_id,
+                campaign_lead_id=event.campaign_lead_id,
+                message_id=event.message_id,
+                at=event.at,
+            )
+            for event in events
+            if event.is_first
+        ],
+    )
+
+
+async def _tell_clicked(db: Db, events: Sequence[LinkClicked]) -> None:
+    await recording.record_clicked(
+        db,
+        [
+            happenings.Clicked(
+                user_id=event.user_id,
+                campaign_id=event.campaign_id,
+                campaign_lead_id=event.campaign_lead_id,
+                message_id=event.message_id,
+                url=event.url,
+                at=event.at,
+            )
+            for event in events
+            if event.is_first_of_link
+        ],
+    )
+
+
+async def _tell_replied(db: Db, events: Sequence[ReplyReceived]) -> None:
+    await recording.record_replied(
+        db,
+        [
+            happenings.Replied(
+                user_id=event.user_id,
+                campaign_id=event.campaign_id,
+                campaign_lead_id=event.campaign_lead_id,
+                message_id=event.answers_id,
+                reply_id=event.message_id,
+                at=event.at,
+            )
+            for event in events
+            if event.is_counted
+        ],
+    )
+
+
+async def _tell_bounced(db: Db, events: Sequence[MessageBounced]) -> None:
+    await recording.record_bounced(
+        db,
+        [
+            happenings.Bounced(
+                user_id=event.user_id,
+                campaign_id=event.campaign_id,
+                campaign_lead_id=event.campaign_lead_id,
+                message_id=event.message_id,
+                report_id=event.report_id,
+                at=event.at,
+            )
+            for event in events
+        ],
+    )
+
+
+async def _tell_unsubscribed(db: Db, events: Sequence[LeadUnsubscribed]) -> None:
+    await recording.record_unsubscribed(
+        db,
+        [
+            happenings.Unsubscribed(
+                user_id=event.user_id,
+                campaign_id=event.campaign_id,
+                campaign_lead_id=event.campaign_lead_id,
+                message_id=event.message_id,
+                at=event.at,
+            )
+            for event in events
+        ],
+    )
+
+
+async def _tell_category_updated(db: Db, events: Sequence[LeadCategoryUpdated]) -> None:
+    await recording.record_category_updated(
+        db,
+        [
+            happenings.CategoryUpdated(
+                user_id=event.user_id,
+                campaign_id=event.campaign_id,
+                campaign_lead_id=event.campaign_lead_id,
+                old_id=event.old_id,
+                new_id=event.new_id,
+                at=event.at,
+            )
+            for event in events
+        ],
+    )
+
+
+async def _tell_status_changed(db: Db, events: Sequence[CampaignStatusChanged]) -> None:
+    await recording.record_status_changed(
+        db,
+        [
+            happenings.StatusChanged(
+                user_id=event.user_id,
+                campaign_id=event.campaign_id,
+                previous=event.previous,
+                current=event.current,
+                bounce_rate=event.bounce_rate,
+                threshold=event.threshold,
+                at=event.at,
+            )
+            for event in events
+        ],
+    )
+
+
+async def _tell_untracked(db: Db, events: Sequence[UntrackedReplyReceived]) -> None:
+    await recording.record_untracked_replies(
+        db,
+        [
+            happenings.UntrackedReplyReceived(
+                user_id=event.user_id, mailbox_id=event.mailbox_id, message_id=event.message_id, at=event.at
+            )
+            for event in events
+        ],
+    )
+
+
+async def _tell_manual_step(db: Db, events: Sequence[ManualStepReached]) -> None:
+    await recording.record_manual_step_reached(
+        db,
+        [
+            happenings.ManualStepReached(
+                user_id=event.user_id,
+                campaign_id=event.campaign_id,
+                campaign_lead_id=event.campaign_lead_id,
+                step_id=event.step_id,
+                step_number=event.step_number,
+                at=event.at,
+            )
+            for event in events
+        ],
+    )
+
+
+async def _tell_disconnected(db: Db, events: Sequence[MailboxDisconnected]) -> None:
+    await recording.record_disconnected(
+        db,
+        [happenings.Disconnected(user_id=event.user_id, mailbox_id=event.mailbox_id, at=event.at) for event in events],
+    )

@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 
-import httpx
 import uvicorn
 import uvloop
 
@@ -16,8 +15,10 @@ from outrider.engine.worker import Engine
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault, load_or_create_secret_key, set_vault
 from outrider.kit.db import Database
+from outrider.kit.guard import guarded_client
 from outrider.kit.jobs import use_clock
 from outrider.kit.log import set_up_logging
+from outrider.webhooks.policy import use_settings
 from outrider.wiring import wire
 
 _PR_SET_PDEATHSIG = 1
@@ -57,6 +58,7 @@ async def run_engine(settings: Settings) -> None:
     set_vault(vault)
     clock = Clock.parse(settings.clock)
     use_clock(clock)
+    use_settings(settings)
     wire()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,7 +67,7 @@ async def run_engine(settings: Settings) -> None:
         raise AssertionError("the parent passes the database on")
     database = await Database.open(settings.database_url, max_size=settings.pool_size)
     try:
-        async with httpx.AsyncClient() as http:
+        async with guarded_client(settings, verify=settings.webhook_verify_tls) as http:
             await Engine(database, settings, clock, vault, http=http).run(stop)
     finally:
         await database.close()

@@ -13,6 +13,7 @@ from outrider.kit.jobs import use_clock
 from outrider.kit.log import set_up_logging
 from outrider.kit.migrate import migrate
 from outrider.kit.postgres import EmbeddedPostgres
+from outrider.webhooks.policy import use_settings
 from outrider.wiring import wire
 
 # What is committed stays committed, but a checkpoint may take its time: bulk imports and campaigns write much.
@@ -47,6 +48,7 @@ def installation(**overrides: object) -> Iterator[Installation]:
     set_vault(vault)
     clock = Clock.parse(settings.clock)
     use_clock(clock)
+    use_settings(settings)
     wire()
     if settings.database_url is not None:
         yield Installation(settings, clock, vault, None)

@@ -31,4 +31,8 @@ CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_atte
     WHERE state = 'SCHEDULED' AND next_attempt_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_untried ON webhook_deliveries (campaign_lead_id, webhook_id, id)
     WHERE state = 'SCHEDULED' AND total_attempts = 0;
+CREATE INDEX webhook_deliveries_failed ON webhook_deliveries (webhook_id, event_id) WHERE state = 'FAILED';
 CREATE INDEX webhook_deliveries_retrigger ON webhook_deliveries (retrigger_id, event_id) WHERE retrigger_id IS NOT NULL;
+
+-- Events outside of campaigns: unmatched replies, mailboxes that failed.
+CREATE INDEX webhook_events_outside ON webhook_events (user_id, occurred_at) WHERE campaign_id IS NULL;
