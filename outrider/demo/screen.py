@@ -32,7 +32,14 @@ def draw(figures: Mapping[str, Any], *, now: datetime, webhooks: int, latest: It
         (figures["status"], "bold green"),
         f"   {figures['sent_count']} mails sent",
     )
-    parts = [head, Text(), _funnel(figures, int(leads["total"])), Text(), _people(leads), *_events(webhooks, latest)]
+    parts: list[RenderableType] = [
+        head,
+        Text(),
+        _funnel(figures, int(leads["total"])),
+        Text(),
+        _people(leads),
+        *_events(webhooks, latest),
+    ]
     return Panel(Group(*parts))
 
 
