@@ -11,6 +11,7 @@ from outrider.engine import effects
 from outrider.kit.db import Db
 from outrider.kit.events import subscribe
 from outrider.leads import sequence
+from outrider.leads.imports.jobs import import_leads
 from outrider.leads.models import LeadCategoryUpdated, LeadUnsubscribed
 from outrider.mailboxes.models import MailboxDisconnected, MailboxesDeleted
 from outrider.messages import engagement
@@ -38,7 +39,7 @@ def wire() -> None:
     _subscribe_webhooks()
 
 
-JOBS = (jobs.retrigger, jobs.clean_up)
+JOBS = (import_leads, jobs.retrigger, jobs.clean_up)
 """Handlers of queued work register themselves when they are imported."""
 
 

@@ -1,0 +1,53 @@
+"""Routes of imports: ours, beyond the reference."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query
+from starlette.responses import Response
+
+from outrider.campaigns.store import load_campaign
+from outrider.kit.exchange import current_exchange
+from outrider.kit.http import Api, Ctx, PathId, reply
+from outrider.kit.pagination import Page, paging
+from outrider.leads.imports import actions, store, wire
+from outrider.leads.imports.models import ImportStatus
+
+api = Api()
+
+
+@api.post("/campaigns/{campaign_id}/leads/import")
+async def start_import(
+    ctx: Ctx, campaign_id: PathId, query: Annotated[wire.ImportOptions, Query()], body: wire.ImportOptions
+) -> Response:
+    """Import leads from a CSV file
+
+    The file is the body (text/csv) or a part of a form. Columns are matched by their names; what is not known becomes
+    a custom field. `mapping` is an object column → field, null for columns to leave out.
+    """
+    options = query.completed_by(body)
+    import_id = await actions.start(
+        ctx.db,
+        ctx.user_id,
+        campaign_id,
+        options.source(current_exchange.get()),
+        options.rules(),
+        client_id=ctx.client_id,
+        now=ctx.now,
+    )
+    return reply({"ok": True, "import_id": import_id, "status": ImportStatus.QUEUED})
+
+
+@api.get("/campaigns/{campaign_id}/leads/import/{import_id}")
+async def get_import(
+    ctx: Ctx,
+    campaign_id: PathId,
+    import_id: PathId,
+    page: Annotated[Page, Depends(paging(max=10_000, default=1000))],
+) -> Response:
+    """Progress of an import
+
+    `offset` and `limit` page through the rows that were left out.
+    """
+    await load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
+    about = await store.load_import(ctx.db, ctx.user_id, campaign_id, import_id)
+    return reply(wire.progress(about, offset=page.offset, limit=page.limit))

@@ -1,0 +1,98 @@
+"""How imports are asked for and shown; the spellings are ours."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AliasChoices, Field
+
+from outrider.kit.exchange import Exchange
+from outrider.kit.validation import Flag, JsonObject, Text, Wire, fault, reject
+from outrider.leads.addition import Rules, Verdict
+from outrider.leads.imports.actions import Source
+from outrider.leads.imports.jobs import TOO_LONG
+from outrider.leads.imports.models import LeadImport
+from outrider.leads.wire_add import reason_of
+
+_DEFAULT_NAME = "leads.csv"
+_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+
+
+def _delimiter(text: str) -> str:
+    delimiter = _WORDS.get(text.strip().lower(), text)
+    if len(delimiter) != 1:
+        raise fault("must be one character")
+    return delimiter
+
+
+class ImportOptions(Wire):
+    """In the query, or as fields of the form that brings the file."""
+
+    tolerates = frozenset({"file", "csv", "rows", "leads"})
+
+    mapping: JsonObject | None = None
+    encoding: Text | None = None
+    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
+    file_name: Text | None = Field(default=None, validation_alias=AliasChoices("file_name", "filename"))
+    ignore_global_block_list: Flag | None = None
+    ignore_unsubscribe_list: Flag | None = None
+    ignore_community_bounce_list: Flag | None = None
+    ignore_duplicate_leads_in_other_campaign: Flag | None = None
+
+    def completed_by(self, other: "ImportOptions") -> "ImportOptions":
+        """These options, those that are missing from the other place."""
+        return self.model_copy(
+            update={name: value for name, value in other if getattr(self, name) is None and value is not None}
+        )
+
+    def rules(self) -> Rules:
+        return Rules(
+            ignore_global_block_list=bool(self.ignore_global_block_list),
+            ignore_unsubscribe_list=bool(self.ignore_unsubscribe_list),
+            ignore_community_bounce_list=bool(self.ignore_community_bounce_list),
+            ignore_duplicate_leads_in_other_campaign=bool(self.ignore_duplicate_leads_in_other_campaign),
+        )
+
+    def source(self, exchange: Exchange) -> Source:
+        """The file of the form, or the body itself."""
+        upload = exchange.uploads[0] if exchange.uploads else None
+        if upload is None and exchange.body:
+            reject('"file" is required', key="file")
+        name = self.file_name or (upload.file_name if upload else "") or _DEFAULT_NAME
+        content = upload.content if upload else exchange.body_bytes
+        return Source(name, content, self.encoding, self.delimiter, self._mapping())
+
+    def _mapping(self) -> dict[str, str | None]:
+        mapping = self.mapping or {}
+        for column, field in mapping.items():
+            if not isinstance(field, str | None):
+                reject(f'"mapping.{column}" must be a string', key=f"mapping.{column}")
+        return mapping
+
+
+def progress(about: LeadImport, *, offset: int, limit: int | None) -> dict[str, Any]:
+    """How far it is, and what became of every row so far; `row` is the number that a spreadsheet shows."""
+    counts = about.result.get("counts", {})
+    skipped = about.result.get("skipped", [])
+    end = None if limit is None else offset + limit
+    return {
+        "ok": True,
+        "import_id": about.id,
+        "campaign_id": about.campaign_id,
+        "file_name": about.file_name,
+        "status": about.status,
+        "row_count": about.row_count,
+        "done_count": about.done_count,
+        "added_count": counts.get(Verdict.ADDED, 0),
+        "skipped_count": len(skipped),
+        "skipped_by_reason": {_reason(word): count for word, count in counts.items() if word != Verdict.ADDED},
+        "skipped_leads": [
+            {"row": row, "email": email, "reason": _reason(word)} for row, email, word in skipped[offset:end]
+        ],
+        "mapping": about.mapping,
+        "error": about.error,
+        "created_at": about.created_at,
+        "updated_at": about.updated_at,
+    }
+
+
+def _reason(word: str) -> str:
+    return "More cells than the header has" if word == TOO_LONG else reason_of(Verdict(word))
