@@ -81,15 +81,6 @@ def _events(mails: dict[int, Tracked], hits: Sequence[Hit]) -> list[Event]:
 
 async def unsubscribe(db: Db, token: Unsubscribe, now: datetime) -> None:
     """The person wants no more mail, whether the lead still exists or not."""
-    lead_id = await store.find_lead_id(db, token.user_id, token.campaign_lead_id)
-    if lead_id is None:
-        await leads.unsubscribe_address(db, user_id=token.user_id, email=token.email, now=now)
-        return
-    await leads.unsubscribe(
-        db,
-        user_id=token.user_id,
-        lead_id=lead_id,
-        campaign_lead_id=token.campaign_lead_id,
-        message_id=None,
-        now=now,
+    await leads.unsubscribe_address(
+        db, user_id=token.user_id, email=token.email, campaign_lead_id=token.campaign_lead_id, now=now
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from outrider.kit.db import Db, execute, fetch_all, fetch_value
+from outrider.kit.db import Db, execute, fetch_all
 from outrider.tracking.models import Hit, Tracked, Verdict
 
 
@@ -54,18 +54,3 @@ async def insert_hits(db: Db, hits: Sequence[tuple[Hit, Verdict]]) -> None:
             "occurred_at": [hit.at for hit, _ in hits],
         },
     )
-
-
-async def find_lead_id(db: Db, user_id: int, campaign_lead_id: int) -> int | None:
-    """Return the lead behind a token, or None if it was taken out of the campaign since."""
-    lead_id: int | None = await fetch_value(
-        db,
-        """
-        SELECT lead_id
-          FROM campaign_leads
-         WHERE user_id = %(user_id)s
-           AND id = %(id)s
-        """,
-        {"user_id": user_id, "id": campaign_lead_id},
-    )
-    return lead_id
