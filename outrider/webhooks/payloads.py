@@ -196,7 +196,7 @@ def status_changed(happened: StatusChanged, campaign: CampaignFacts, policy: Pol
         "campaign_status": happened.current,
         "previous_status": happened.previous,
         "current_status": happened.current,
-        "event_timestamp": offset_time(happened.at),
+        "event_timestamp": offset_time(happened.at, always_milliseconds=True),
         "app_url": link,
         "ui_master_inbox_link": link,
         "description": (

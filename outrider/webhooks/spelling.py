@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from outrider.mail.message_id import bracketed
 
 
-def offset_time(time: datetime) -> str:
-    """`2026-03-30T09:58:40.311+00:00`, without a fraction on the full second."""
+def offset_time(time: datetime, *, always_milliseconds: bool = False) -> str:
+    """`2026-03-30T09:58:40.311+00:00`, mostly without a fraction on the full second."""
     time = time.astimezone(UTC)
-    milliseconds = time.microsecond // 1000
-    return time.isoformat(timespec="milliseconds" if milliseconds else "seconds")
+    has_fraction = always_milliseconds or time.microsecond >= 1000  # noqa: PLR2004 - a millisecond
+    return time.isoformat(timespec="milliseconds" if has_fraction else "seconds")
 
 
 def identifier(message_id: str | None) -> str | None:
