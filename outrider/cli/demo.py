@@ -79,7 +79,8 @@ def _run(place: Installation, options: Options) -> Result | None:
     listener = listen(settings.host, settings.port)
     web = Child("web", ("web", str(listener.fileno())), (listener.fileno(),))
     api_key = asyncio.run(_make_account(place))
-    tree = Tree([web, Child("engine", ("engine",))], environ=tree_environment(place), postgres=place.postgres)
+    children = [web, Child("engine", ("engine",))]
+    tree = Tree(children, environ=tree_environment(place), postgres=place.postgres, listener=listener)
     tree.start()
     try:
         wait_until_ready(settings.host, settings.port, tree)
