@@ -29,11 +29,14 @@ from outrider.kit.openapi import add_reference
 from outrider.kit.routing import RouteTree
 from outrider.leads import api as leads
 from outrider.leads.blocks import api as blocks
+from outrider.leads.imports import api as imports
 from outrider.mailboxes import api as mailboxes
 from outrider.messages import api as messages
 from outrider.tracking import api as tracking
 from outrider.tracking.hits import Gatherer
 from outrider.users.access import authenticate
+from outrider.webhooks import api as webhooks
+from outrider.webhooks.policy import use_settings
 from outrider.wiring import wire
 
 APIS: tuple[Api, ...] = (
@@ -41,8 +44,10 @@ APIS: tuple[Api, ...] = (
     campaigns.api,
     leads.api,
     blocks.api,
+    imports.api,
     messages.api,
     analytics.api,
+    webhooks.api,
 )
 """Every slice with routes under /api/v1 adds its line here."""
 
@@ -58,13 +63,18 @@ def create_app(settings: Settings, database: Database | None, clock: Clock, *, a
     wire()
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
     app.state.services = Services(settings=settings, clock=clock, authenticate=authenticate, database_or_none=database)
-    routes = [route for api in apis for route in api.router.routes if isinstance(route, APIRoute)]
+    routes = api_routes(apis)
     app.router.routes += [RouteTree(routes), *ROUTES]
     health.add_checks(app)
     app.add_route("/metrics", metrics.metrics, include_in_schema=False)
     add_reference(app, routes)
     handle_failures(app)
     return Edge(GZipMiddleware(app, minimum_size=_SMALLEST_COMPRESSED, compresslevel=_COMPRESSION), settings=settings)
+
+
+def api_routes(apis: Sequence[Api]) -> list[APIRoute]:
+    """In the order of registration, aliases included."""
+    return [route for api in apis for route in api.router.routes if isinstance(route, APIRoute)]
 
 
 @asynccontextmanager
@@ -97,4 +107,5 @@ def application() -> Edge:
     set_vault(Vault(settings.secret_key or load_or_create_secret_key(settings.data_dir)))
     clock = Clock.parse(settings.clock)
     use_clock(clock)
+    use_settings(settings)
     return create_app(settings, None, clock)

@@ -1,5 +1,4 @@
-"""The command `outrider`: what an operator types. Each command puts parts together and says clearly what went wrong."""
+"""The command `outrider`: what an operator types. Each command puts parts together and says clearly what went wrong.
 
-from outrider.cli.main import app
-
-__all__ = ["app"]
+`main` is the table of commands. `serve` and `demo` start the processes `web` and `engine`, which `processes` minds.
+"""

@@ -1,5 +1,5 @@
 """`python -m outrider.cli`: the same as the command `outrider`."""
 
-from outrider.cli import app
+from outrider.cli.main import main
 
-app()
+main()

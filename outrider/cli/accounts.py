@@ -1,8 +1,8 @@
-"""`outrider account …` and `outrider key …`: who may call the API."""
+"""`outrider account …`, `outrider user …` and `outrider key …`: who may come in."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, TypeVar
 
 import orjson
 import typer
@@ -10,18 +10,137 @@ from rich.table import Table
 
 from outrider.cli.console import Failure, clear_failures, out
 from outrider.cli.installation import Installation, installation, opened
+from outrider.clients.store import check_reference
 from outrider.kit.db import Db
 from outrider.kit.replies import written
 from outrider.users import actions, store
 from outrider.users.models import ApiKey, Person
 
-account = typer.Typer(help="Make accounts.", no_args_is_help=True)
+account = typer.Typer(help="Make and list accounts.", no_args_is_help=True)
+user = typer.Typer(help="Let people in.", no_args_is_help=True)
 key = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
 T = TypeVar("T")
+Email = Annotated[str, typer.Option(help="Address of a person of the account.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
 
 
-def in_transaction(act: Callable[[Db, Installation], Awaitable[T]]) -> T:
+@account.command("create")
+def create_account(
+    email: Annotated[str, typer.Option(help="The owner's address; also the login.")],
+    name: Annotated[str | None, typer.Option(help="The account's name.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an account. Prints its API key, once, and a link by which the owner sets a password."""
+
+    async def act(db: Db, place: Installation) -> dict[str, object]:
+        made = await actions.create_account(db, email=email, name=name, now=place.clock.now())
+        return {
+            "user_id": made.user_id,
+            "email": email,
+            "api_key": made.api_key,
+            "password_link": _password_link(place, made.link_token),
+        }
+
+    made = _in_transaction(act)
+    if as_json:
+        _print_json(made)
+        return
+    out.print(f"Account {made['user_id']} for {email}.", soft_wrap=True)
+    out.print(f"API key (shown once):  {made['api_key']}", soft_wrap=True)
+    out.print(f"Set the password:      {made['password_link']}", soft_wrap=True)
+
+
+@account.command("list")
+def list_accounts(as_json: AsJson = False) -> None:
+    """List the accounts of this installation with their owners."""
+
+    async def act(db: Db, _place: Installation) -> list[dict[str, object]]:
+        owners = {owner.user_id: owner.email for owner in await store.list_owners(db)}
+        return [
+            {
+                "user_id": each.id,
+                "name": each.name,
+                "owner": owners.get(each.id),
+                "created_at": written(each.created_at),
+            }
+            for each in await store.list_accounts(db)
+        ]
+
+    _print_rows(_in_transaction(act), ("id", "name", "owner", "made"), as_json=as_json)
+
+
+@user.command("link")
+def make_link(email: Email, as_json: AsJson = False) -> None:
+    """Print a new link by which a person sets a password. It works once, for seven days."""
+
+    async def act(db: Db, place: Installation) -> str:
+        person = await _person(db, email)
+        return _password_link(place, await actions.create_link(db, person.id, now=place.clock.now()))
+
+    link = _in_transaction(act)
+    if as_json:
+        _print_json({"email": email, "password_link": link})
+    else:
+        out.out(link)
+
+
+@key.command("create")
+def create_key(
+    email: Email,
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "API",
+    client_id: Annotated[int | None, typer.Option(help="Limit the key to this client's objects.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an API key. It is printed once."""
+
+    async def act(db: Db, place: Installation) -> dict[str, object]:
+        person = await _person(db, email)
+        if client_id is not None:
+            await check_reference(db, person.user_id, client_id, scope=None)
+        made = await actions.create_key(
+            db,
+            person.user_id,
+            name=name,
+            client_id=client_id,
+            person_id=person.id,
+            now=place.clock.now(),
+        )
+        return {"id": made.id, "name": name, "api_key": made.text}
+
+    made = _in_transaction(act)
+    if as_json:
+        _print_json(made)
+    else:
+        out.out(made["api_key"])
+
+
+@key.command("list")
+def list_keys(email: Email, as_json: AsJson = False) -> None:
+    """List the keys of an account, by their last characters."""
+
+    async def act(db: Db, _place: Installation) -> list[ApiKey]:
+        return await store.list_keys(db, (await _person(db, email)).user_id)
+
+    rows = [_shown(each) for each in _in_transaction(act)]
+    _print_rows(rows, ("id", "name", "ends with", "client", "made", "revoked"), as_json=as_json)
+
+
+@key.command("revoke")
+def revoke_key(
+    key_id: Annotated[int, typer.Argument(help="Its id, as `outrider key list` shows it.")], email: Email
+) -> None:
+    """Revoke a key: from the next request on it is unknown."""
+
+    async def act(db: Db, place: Installation) -> None:
+        person = await _person(db, email)
+        await actions.revoke_key(db, person.user_id, key_id, now=place.clock.now())
+
+    _in_transaction(act)
+    out.print(f"Key {key_id} is revoked.")
+
+
+def _in_transaction(act: Callable[[Db, Installation], Awaitable[T]]) -> T:
     """Run one action on the installation."""
 
     async def run(place: Installation) -> T:
@@ -33,71 +152,15 @@ def in_transaction(act: Callable[[Db, Installation], Awaitable[T]]) -> T:
     raise AssertionError  # clear_failures ends the program
 
 
-@account.command("create")
-def create_account(
-    email: str = typer.Option(..., help="The owner's address; also the login."),
-    name: str | None = typer.Option(None, help="The account's name."),
-    as_json: bool = typer.Option(False, "--json", help="One JSON object for scripts."),
-) -> None:
-    """Make an account. Prints its API key, once, and a link by which the owner sets a password."""
-
-    async def act(db: Db, place: Installation) -> dict[str, object]:
-        made = await actions.create_account(db, email=email, name=name, now=place.clock.now())
-        link = f"{place.settings.public_url}/app/set-password/{made.link_token}"
-        return {"user_id": made.user_id, "email": email, "api_key": made.api_key, "password_link": link}
-
-    made = in_transaction(act)
-    if as_json:
-        out.out(orjson.dumps(made).decode())
-        return
-    out.print(f"Account {made['user_id']} for {email}.")
-    out.print(f"API key (shown once):  {made['api_key']}", soft_wrap=True)
-    out.print(f"Set the password:      {made['password_link']}", soft_wrap=True)
+async def _person(db: Db, email: str) -> Person:
+    person = await store.find_person_by_email(db, email.strip().lower())
+    if person is None:
+        raise Failure(f"Nobody here has the address {email}. `outrider account list` shows the owners.")
+    return person
 
 
-@key.command("create")
-def create_key(
-    email: str = typer.Option(..., help="A person of the account."),
-    name: str = typer.Option("API", help="What the key is for."),
-    client_id: int | None = typer.Option(None, help="Limit the key to this client's objects."),
-    as_json: bool = typer.Option(False, "--json", help="One JSON object for scripts."),
-) -> None:
-    """Make an API key. It is printed once."""
-
-    async def act(db: Db, place: Installation) -> dict[str, object]:
-        person = await _person(db, email)
-        made = await actions.create_key(
-            db,
-            person.user_id,
-            name=name,
-            client_id=client_id,
-            person_id=person.id,
-            now=place.clock.now(),
-        )
-        return {"id": made.id, "name": name, "api_key": made.text}
-
-    made = in_transaction(act)
-    out.out(orjson.dumps(made).decode() if as_json else str(made["api_key"]))
-
-
-@key.command("list")
-def list_keys(
-    email: str = typer.Option(..., help="A person of the account."),
-    as_json: bool = typer.Option(False, "--json", help="A JSON array for scripts."),
-) -> None:
-    """List the keys of an account, by their last characters."""
-
-    async def act(db: Db, _place: Installation) -> list[ApiKey]:
-        return await store.list_keys(db, (await _person(db, email)).user_id)
-
-    keys = in_transaction(act)
-    if as_json:
-        out.out(orjson.dumps([_shown(each) for each in keys]).decode())
-        return
-    table = Table("id", "name", "ends with", "client", "made", "revoked")
-    for each in keys:
-        table.add_row(*(str(value or "") for value in _shown(each).values()))
-    out.print(table)
+def _password_link(place: Installation, token: str) -> str:
+    return f"{place.settings.public_url}/app/set-password/{token}"
 
 
 def _shown(each: ApiKey) -> dict[str, object]:
@@ -111,23 +174,15 @@ def _shown(each: ApiKey) -> dict[str, object]:
     }
 
 
-async def _person(db: Db, email: str) -> Person:
-    person = await store.find_person_by_email(db, email.strip().lower())
-    if person is None:
-        raise Failure(f"Nobody here has the address {email}.")
-    return person
+def _print_json(value: Any) -> None:
+    out.out(orjson.dumps(value).decode())
 
 
-@key.command("revoke")
-def revoke_key(
-    key_id: int = typer.Argument(..., help="Its id, as `key list` shows it."),
-    email: str = typer.Option(..., help="A person of the account."),
-) -> None:
-    """Revoke a key: from the next request on it is unknown."""
-
-    async def act(db: Db, place: Installation) -> None:
-        person = await _person(db, email)
-        await actions.revoke_key(db, person.user_id, key_id, now=place.clock.now())
-
-    in_transaction(act)
-    out.print(f"Key {key_id} is revoked.")
+def _print_rows(rows: Sequence[dict[str, object]], head: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        _print_json(rows)
+        return
+    table = Table(*head)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    out.print(table)

@@ -4,6 +4,7 @@ A child that dies is started again; SIGTERM lets each finish what is in flight. 
 with its parent, so nothing is left behind even by SIGKILL.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -23,11 +24,17 @@ _POLL_SECONDS = 0.1
 _RESTART_SECONDS = 1.0
 _FINISH_SECONDS = 20.0
 _BACKLOG = 1024
+_ADVICE = {
+    errno.EADDRINUSE: "Another server is running there. Stop it, or choose another port: outrider serve --port {next}",
+    errno.EACCES: "Ports below 1024 belong to root. Choose another port: outrider serve --port 8000",
+    errno.EADDRNOTAVAIL: "This machine does not have that address. Choose another one by --host, or 0.0.0.0 for all.",
+}
+_OTHER_ADVICE = "Choose another address by --host."
 
 
 @dataclass
 class Child:
-    """One process of the tree, started again whenever it ends by itself."""
+    """One process of the tree, started again whenever it ends by itself; `command`: a module here, its arguments."""
 
     name: str
     command: Sequence[str]
@@ -36,9 +43,10 @@ class Child:
     started_at: float = field(default=0.0)
 
     def start(self, environ: Mapping[str, str]) -> None:
+        module, *arguments = self.command
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "outrider.cli.child", *self.command],
+            [sys.executable, "-m", f"outrider.cli.{module}", str(os.getpid()), *arguments],
             env=dict(environ),
             pass_fds=self.descriptors,
             start_new_session=True,  # Ctrl-C is for this process alone: it ends its children in order
@@ -50,7 +58,7 @@ class Child:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The socket that all web processes share; fails with a sentence if the port is in use."""
+    """The socket that all web processes share; fails with a sentence that says what to do."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -59,10 +67,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise Failure(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Is another server running there? "
-            f"Choose another port: outrider serve --port {port + 1}"
-        ) from error
+        advice = _ADVICE.get(error.errno or 0, _OTHER_ADVICE).format(next=port + 1)
+        raise Failure(f"Cannot listen on {host}:{port}: {error.strerror}. {advice}") from error
     listener.set_inheritable(True)
     return listener
 
@@ -71,36 +77,42 @@ class Tree:
     """Starts, watches and ends the processes."""
 
     def __init__(
-        self, children: Sequence[Child], *, environ: Mapping[str, str], postgres: EmbeddedPostgres | None
+        self,
+        children: Sequence[Child],
+        *,
+        environ: Mapping[str, str],
+        postgres: EmbeddedPostgres | None,
+        listener: socket.socket | None = None,
     ) -> None:
         self._children = children
         self._environ = environ
         self._postgres = postgres
-        self._is_stopping = False
+        self._listener = listener
+        self.is_stopping = False
 
     def run(self, *, on_started: Callable[[], None]) -> None:
         """Run until SIGTERM or SIGINT, then end all in order."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        for child in self._children:
-            child.start(self._environ)
+        self.start()
         try:
             on_started()
-            while not self._is_stopping:
-                self._look_after()
+            while not self.is_stopping:
+                self.look_after()
                 time.sleep(_POLL_SECONDS)
         finally:
-            self._end()
+            self.end()
 
-    @property
-    def is_stopping(self) -> bool:
-        return self._is_stopping
+    def start(self) -> None:
+        for child in self._children:
+            child.start(self._environ)
 
     def _stop(self, _number: int, _frame: object) -> None:
-        self._is_stopping = True
+        self.is_stopping = True
 
-    def _look_after(self) -> None:
-        if self._postgres is not None and not self._postgres.running:
+    def look_after(self) -> None:
+        """Start again what has ended by itself."""
+        if self._postgres is not None and self._postgres.has_ended:
             log.warning("PostgreSQL has ended and is started again")
             self._postgres.start()
         for child in self._children:
@@ -109,7 +121,10 @@ class Tree:
                 log.warning("a process has ended and is started again", process=child.name, status=status)
                 child.start(self._environ)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Let every process finish what is in flight; kill those that do not."""
+        if self._listener is not None:
+            self._listener.close()  # with those of the children: who connects now is refused, not left waiting
         running = [child.process for child in self._children if child.process and child.is_running]
         for process in running:
             process.terminate()
@@ -121,8 +136,3 @@ class Tree:
                 log.warning("a process did not finish in time and is killed", pid=process.pid)
                 process.kill()
                 process.wait()
-
-
-def child_environment(environ: Mapping[str, str], **more: str) -> dict[str, str]:
-    """What children are started with: the same settings, the database that is running, nothing to guess."""
-    return {**os.environ, **environ, **more}

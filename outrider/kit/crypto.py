@@ -20,7 +20,7 @@ SIGNATURE_BYTES = 16
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _VERSION = b"\x01"
-_KEY_FILE = "secret.key"
+KEY_FILE = "secret.key"
 
 
 class SealError(Exception):
@@ -91,7 +91,7 @@ def vault() -> Vault:
 
 def load_or_create_secret_key(data_dir: Path) -> str:
     """The key in DATA_DIR/secret.key, made at the first start, readable by its owner only."""
-    path = data_dir / _KEY_FILE
+    path = data_dir / KEY_FILE
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         _create_key_file(path)
@@ -128,5 +128,5 @@ async def check_secret_key(db: Db, used: Vault) -> None:
     if known != used.fingerprint():
         raise WrongSecretKeyError(
             "The database was made with another secret key. Set OUTRIDER_SECRET_KEY to the key used before, "
-            f"or put the old {_KEY_FILE} back into OUTRIDER_DATA_DIR."
+            f"or put the old {KEY_FILE} back into OUTRIDER_DATA_DIR."
         )

@@ -100,6 +100,18 @@ class EmbeddedPostgres:
         return self._connectable()
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it has to be started again; costs nothing while the server is ours, so it may be asked often."""
+        if self._process is not None:
+            return self._process.poll() is not None
+        return not self._connectable()
+
+    @property
+    def is_made(self) -> bool:
+        """Whether DATA_DIR holds data already."""
+        return self._cluster.exists()
+
+    @property
     def url(self) -> str:
         """The database of the product, as the role that owns it and nothing else."""
         return _url(self._socket_folder, ROLE, DATABASE)

@@ -61,6 +61,17 @@ async def find_owner(db: Db, user_id: int) -> Person | None:
     return await fetch_one(db, Person, sql, {"user_id": user_id})
 
 
+async def list_owners(db: Db) -> list[Person]:
+    """Of all accounts, for the operator."""
+    sql = """
+        SELECT id, user_id, email, name, role
+        FROM people
+        WHERE role = 'owner'
+        ORDER BY user_id, id
+    """
+    return await fetch_all(db, Person, sql)
+
+
 async def find_password_hash(db: Db, person_id: int) -> str | None:
     found = await fetch_value(db, "SELECT password_hash FROM people WHERE id = %(id)s", {"id": person_id})
     return None if found is None else str(found)

@@ -1,0 +1,48 @@
+"""An engine process: `python -m outrider.cli.engine PARENT_PID`, started by `processes` only."""
+
+import asyncio
+import signal
+
+import uvloop
+
+from outrider.cli import child
+from outrider.config import Settings
+from outrider.engine.worker import Engine
+from outrider.kit.clock import Clock
+from outrider.kit.crypto import Vault, load_or_create_secret_key, set_vault
+from outrider.kit.db import Database
+from outrider.kit.guard import guarded_client
+from outrider.kit.jobs import use_clock
+from outrider.webhooks.policy import use_settings
+from outrider.wiring import wire
+
+
+def main() -> None:
+    """Send, read and deliver until SIGTERM."""
+    settings, _ = child.begin()
+    uvloop.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    vault = Vault(settings.secret_key or load_or_create_secret_key(settings.data_dir))
+    set_vault(vault)
+    clock = Clock.parse(settings.clock)
+    use_clock(clock)
+    use_settings(settings)
+    wire()
+    use_settings(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if settings.database_url is None:
+        raise AssertionError("the parent passes the database on")
+    database = await Database.open(settings.database_url, max_size=settings.pool_size)
+    try:
+        async with guarded_client(settings, verify=settings.webhook_verify_tls) as http:
+            await Engine(database, settings, clock, vault, http=http).run(stop)
+    finally:
+        await database.close()
+
+
+if __name__ == "__main__":
+    main()
