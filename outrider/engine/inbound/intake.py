@@ -1,7 +1,7 @@
 """One mail that came in: what it is and what it changes, in the caller's transaction, once.
 
 Order (product behaviour 6.1): our own mail, bounce, auto-reply, answer, not ours. Nothing a message holds can raise
-past here; what cannot be read is kept as untracked.
+past the reader; a mail that cannot be processed is kept as untracked.
 """
 
 import re
@@ -74,6 +74,11 @@ async def take_in(db: Db, vault: Vault, reader: Reader, raw: bytes, now: datetim
     return await (_take_answer(db, arrival, match) if match else _take_untracked(db, arrival))
 
 
+async def keep(db: Db, reader: Reader, raw: bytes, now: datetime) -> None:
+    """Keep a mail that could not be processed, for people to look at: nothing is lost."""
+    await received.insert(db, _row(Arrival(reader, raw, parse(raw), now), "UNTRACKED", None), now=now)
+
+
 async def _take_bounces(db: Db, arrival: Arrival, reports: Sequence[Bounce]) -> bool:
     """A report on mails of ours; one that is about nothing we know is dropped."""
     bounced: list[Bounced] = []
@@ -137,13 +142,13 @@ async def _take_untracked(db: Db, arrival: Arrival) -> bool:
     if message_id is None:
         return False
     await received.insert_files(db, reader.user_id, message_id, _files(arrival.incoming))
-    if autoreply.detect(arrival.incoming) is None:
+    if autoreply.detect(arrival.incoming, now=arrival.now) is None:
         await emit(db, UntrackedReplyReceived(reader.user_id, reader.mailbox_id, message_id, arrival.now))
     return True
 
 
 async def _take_answer(db: Db, arrival: Arrival, match: Match) -> bool:
-    auto = autoreply.detect(arrival.incoming)
+    auto = autoreply.detect(arrival.incoming, now=arrival.now)
     counts_as_reply = auto is None or (auto.kind is AutoReplyKind.OUT_OF_OFFICE and not match.ignores_out_of_office)
     row = _row(arrival, "REPLY" if counts_as_reply else "AUTO_REPLY", match, is_ignored=not counts_as_reply)
     message_id = await received.insert(db, row, now=arrival.now)

@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 
 from outrider.engine import store
-from outrider.engine.inbound.intake import Reader, take_in
+from outrider.engine.inbound.intake import Reader, keep, take_in
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Database, describe_failure
@@ -196,8 +196,9 @@ class Inbound:
                     await take_in(db, self._vault, reading.reader, message.raw, now, only_matched=only_matched)
             except psycopg.OperationalError:
                 raise
-            except Exception:  # the message is passed over, the mailbox goes on
+            except Exception:  # the message is kept for people to look at, the mailbox goes on
                 log.exception("a message could not be processed", mailbox_id=reading.mailbox.id, uid=message.uid)
+                await keep(db, reading.reader, message.raw, now)
             await state.record_position(
                 db, reading.mailbox.id, folder=folder, uid_validity=uid_validity, last_uid=message.uid, now=now
             )
