@@ -72,6 +72,8 @@ async def insert_events(db: Db, events: Sequence[NewEvent]) -> None:
 
 async def hasten_replies(db: Db, updates: Sequence[tuple[int, int, datetime]]) -> None:
     """EMAIL_REPLYs that wait for a category of these (user_id, campaign_lead_id) wait no longer than `at`."""
+    if not updates:
+        return
     user_ids, campaign_lead_ids, times = zip(*updates, strict=True)
     await execute(
         db,

@@ -101,7 +101,7 @@ async def _exchange(
             parcel.url,
             content=body,
             headers=headers(parcel, body),
-            timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
+            timeout=httpx.Timeout(timeout_seconds, connect=_connect_seconds(timeout_seconds)),
         )
         async with asyncio.timeout(timeout_seconds):
             response = await http.send(request, stream=True)
@@ -127,6 +127,11 @@ async def _read(response: httpx.Response, excerpt: bytearray) -> None:
             return
 
 
+def _connect_seconds(timeout_seconds: float) -> float:
+    """TCP and TLS each may take this long; less than the whole, which would cut off a TLS handshake uncleanly."""
+    return min(_CONNECT_SECONDS, timeout_seconds / 3)
+
+
 def _is_retryable(error: Exception) -> bool:
     return not isinstance(error, ForbiddenTarget | httpx.InvalidURL | httpx.UnsupportedProtocol)
 
@@ -134,7 +139,7 @@ def _is_retryable(error: Exception) -> bool:
 def _explain(error: Exception, timeout_seconds: float) -> str:
     match error:
         case httpx.ConnectTimeout():
-            return f"No connection within {min(_CONNECT_SECONDS, timeout_seconds):g} seconds"
+            return f"No connection within {_connect_seconds(timeout_seconds):g} seconds"
         case TimeoutError() | httpx.TimeoutException():
             return f"No answer within {timeout_seconds:g} seconds"
         case ForbiddenTarget():

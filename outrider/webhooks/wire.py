@@ -431,7 +431,7 @@ def publish_summary(
             "failed_count": failed,
             "scheduled_for_retry_count": sum(row.scheduled_for_retry_count for row in rows),
             "retroactively_failed_count": retroactively_failed,
-            "event_types": {each: by_type[each] for each in EventType if each in by_type},
+            "event_types": {each.value: by_type[each] for each in EventType if each in by_type},
             "summary": [_summary_row(row) for row in rows],
             "retrigger": retrigger_object(retrigger) if retrigger else None,
         },

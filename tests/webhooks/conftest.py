@@ -10,7 +10,7 @@ from outrider.config import Settings
 from outrider.kit.crypto import Vault, set_vault
 from outrider.kit.guard import guarded_client
 from outrider.webhooks.policy import use_settings
-from tests.webhooks.receiver import Receiver, receiving
+from tests.support.receiver import Receiver, receiving
 
 
 @pytest.fixture
