@@ -16,7 +16,6 @@ from outrider.campaigns import actions as campaigns
 from outrider.campaigns.models import Campaign, CampaignStatus
 from outrider.kit.db import Db
 from outrider.kit.events import emit
-from outrider.leads.blocks.models import blocking_entries
 from outrider.leads.emails import email_key
 from outrider.leads.models import LeadsAdded
 
@@ -117,15 +116,7 @@ def _sift(rows: Iterable[NewLead], seen: set[str]) -> _Sifted:
             continue
         seen.add(email)
         sifted.verdicts.append(Verdict.ADDED)
-        sifted.staged.append(
-            {
-                "place": place,
-                "email": email,
-                "blocking": blocking_entries(email),
-                "custom_fields": row.custom_fields,
-                **row.fields,
-            }
-        )
+        sifted.staged.append({"place": place, "email": email, "custom_fields": row.custom_fields, **row.fields})
     return sifted
 
 
@@ -143,13 +134,15 @@ async def _judge(
             WITH staged AS MATERIALIZED (
                 SELECT *
                 FROM jsonb_to_recordset(%(staged)s::jsonb) AS staged (
-                    place integer, email text, blocking jsonb, first_name text, last_name text, phone_number text,
-                    company_name text, website text, location text, linkedin_profile text, company_url text,
-                    custom_fields jsonb)
+                    place integer, email text, first_name text, last_name text, phone_number text, company_name text,
+                    website text, location text, linkedin_profile text, company_url text, custom_fields jsonb)
             ), known AS MATERIALIZED (
                 SELECT staged.*,
                        leads.id AS lead_id,
-                       m.id IS NOT NULL AS is_in_campaign,
+                       -- found by the lead, who is in few campaigns: for a new campaign the statistics know nothing
+                       EXISTS (SELECT FROM campaign_leads AS m
+                               WHERE m.lead_id = leads.id
+                                 AND m.campaign_id + 0 = %(campaign_id)s) AS is_in_campaign,
                        coalesce(leads.is_unsubscribed, false) AS is_forbidden,
                        ARRAY(SELECT unsubscribes.client_id
                              FROM unsubscribes
@@ -159,10 +152,15 @@ async def _judge(
                              SELECT unnest(leads.unsubscribed_client_ids)) AS unsubscribed_from
                 FROM staged
                 LEFT JOIN leads ON leads.user_id = %(user_id)s AND leads.email = staged.email
-                LEFT JOIN campaign_leads AS m ON m.campaign_id = %(campaign_id)s AND m.lead_id = leads.id
             ), blocked AS MATERIALIZED (
+                -- by the address, its domain, or a domain above that
                 SELECT wanted.place
-                FROM (SELECT place, jsonb_array_elements_text(blocking) AS entry FROM staged) AS wanted
+                FROM (SELECT place, email AS entry FROM staged
+                      UNION ALL
+                      SELECT place, array_to_string(labels[label:], '.')
+                      FROM staged
+                      CROSS JOIN LATERAL string_to_array(split_part(email, '@', -1), '.') AS labels
+                      CROSS JOIN LATERAL generate_series(1, cardinality(labels) - 1) AS label) AS wanted
                 JOIN block_list ON block_list.user_id = %(user_id)s
                                AND block_list.email_or_domain = wanted.entry
                                AND (block_list.client_id IS NULL OR block_list.client_id = %(client_id)s::bigint)
