@@ -13,7 +13,7 @@ from tests.support.make import NOW
 
 async def add_shuffled(database: Database, user_id: int, campaign_id: int, *, seed: int) -> Addition:
     numbers = list(range(300))
-    random.Random(seed).shuffle(numbers)
+    random.Random(seed).shuffle(numbers)  # noqa: S311 - any order will do
     rows = [NewLead(f"lead{number}@hexly.io", {"first_name": f"Name {seed}"}, {"Seed": seed}) for number in numbers]
     async with database.transaction() as db:
         campaign = await lock_campaign(db, user_id, campaign_id, client_id=None)
