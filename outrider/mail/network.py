@@ -20,7 +20,10 @@ class ForbiddenAddress(OSError):
 async def resolve(host: str, port: int) -> list[str]:
     """The host's IP addresses in the system's order; raises OSError."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except ValueError as error:  # too long a label, an empty one, NUL
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))[:MAX_ADDRESSES]
     allowed = [address for address in addresses if not _is_metadata(address)]
     if not allowed:

@@ -6,8 +6,9 @@ over a real network, a round trip. asyncio has no parameter for it, hence the su
 
 import ssl
 from collections import OrderedDict
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from outrider.mail.server import Server
 
@@ -56,6 +57,12 @@ class TlsContexts:
         if is_verifying not in self._contexts:
             self._contexts[is_verifying] = self._make(is_verifying=is_verifying)
         return self._contexts[is_verifying]
+
+    @classmethod
+    @cache
+    def shared(cls) -> Self:
+        """Those of this process, for everyone who trusts what the system trusts."""
+        return cls()
 
     def _make(self, *, is_verifying: bool) -> ResumingContext:
         context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -22,9 +22,10 @@ async def test_where_clouds_keep_their_secrets_is_never_connected_to(host: str) 
         await resolve(host, 25)
 
 
-async def test_an_unknown_host_raises_what_can_be_explained() -> None:
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..example", ".example", "x" * 64 + ".example", "a\0b"])
+async def test_an_unknown_host_raises_what_can_be_explained(host: str) -> None:
     with pytest.raises(socket.gaierror) as caught:
-        await resolve("no-such-host.invalid", 25)
+        await resolve(host, 25)
     assert "is not known" in explain(caught.value, SERVER)
 
 

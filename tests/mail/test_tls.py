@@ -22,6 +22,10 @@ def test_a_context_is_made_once_for_all_servers() -> None:
     ) is not contexts.context(first)
 
 
+def test_a_process_has_one_set_of_contexts_unless_it_wants_others() -> None:
+    assert TlsContexts.shared() is TlsContexts.shared()
+
+
 def test_the_hosts_used_longest_ago_are_forgotten() -> None:
     class Holder:
         class session:  # noqa: N801 - stands for an ssl object

@@ -125,6 +125,8 @@ class _Dialogue:
         return fault.reply is None
 
     async def say(self, text: str) -> None:
+        if self.writer.is_closing():
+            raise _Hangup
         self.writer.write(text.encode())
         await self.writer.drain()
 

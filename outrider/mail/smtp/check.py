@@ -20,7 +20,7 @@ async def check(
     """Connect, log in, say goodbye."""
     try:
         async with asyncio.timeout(timeout):
-            connection = await Connection.open(server, tls=tls or TlsContexts())
+            connection = await Connection.open(server, tls=tls or TlsContexts.shared())
             await connection.quit()
     except SessionRefused as refusal:
         return CheckResult(ok=False, error=f"SMTP: {refusal}")

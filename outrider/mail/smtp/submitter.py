@@ -47,7 +47,7 @@ class Submitter:
         idle_seconds: float = IDLE_SECONDS,
         messages_per_connection: int = MESSAGES_PER_CONNECTION,
     ) -> None:
-        self._tls = tls or TlsContexts()
+        self._tls = tls or TlsContexts.shared()
         self._timeouts = timeouts or Timeouts()
         self._idle_seconds = idle_seconds
         self._messages_per_connection = messages_per_connection
