@@ -40,6 +40,7 @@ _NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode_escape", "ra
 _CHARSET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,39}")
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_NO_ESCAPE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # PEP 383 uses U+DC80 to U+DCFF
 _SPACE_OR_CONTROL = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")
 # RFC 2047 §2, with the language of RFC 2231 §5; blanks inside the text are a common mistake and are let pass.
 _ENCODED_WORD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?=")
@@ -81,9 +82,9 @@ def _guess(data: bytes) -> str:
 
 def restore_8bit(raw: str) -> str:
     """Undo the escapes with which the standard library carries bytes above 127 in headers."""
-    if raw.isascii():
+    if not _UNSTORABLE.search(raw):
         return raw
-    return _guess(raw.encode("utf-8", "surrogateescape" if _UNSTORABLE.search(raw) else "strict"))
+    return _guess(_NO_ESCAPE.sub("\ufffd", raw).encode("utf-8", "surrogateescape"))
 
 
 def _decode_words(text: str) -> str:

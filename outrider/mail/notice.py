@@ -99,9 +99,10 @@ def _failed(incoming: Incoming, text: str) -> list[str | None]:
     """The addresses a notice is about; [None] if it does not say."""
     ours = {person.address.lower() for person in (*incoming.to, *incoming.authors)}
     for candidates in _candidates(incoming, text):
-        addresses = [address for address in map(read_address, candidates) if address and address.lower() not in ours]
-        if addresses:
-            return list(dict.fromkeys(addresses))[:MAX_RECIPIENTS]
+        addresses = {address: None for address in map(read_address, candidates) if address}
+        failed: list[str | None] = [address for address in addresses if address.lower() not in ours]
+        if failed:
+            return failed[:MAX_RECIPIENTS]
     return [None]
 
 
