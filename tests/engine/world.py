@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from outrider.engine.planner import Attempt, plan
 from outrider.engine.senders import Senders
 from outrider.kit.db import Db, execute, fetch_dicts, fetch_value
+from outrider.leads import progress
 from tests.support import make
 from tests.support.client import fresh_account
 
@@ -119,6 +120,28 @@ class World:
             """,
         )
         await execute(self.db, "DELETE FROM dispatches")
+
+    async def sent(self, campaign_id: int, *, count: int = 1, **changes: Any) -> list[dict[str, Any]]:
+        """Leads of this campaign who got its first mail; returns the rows of the mails."""
+        leads = await self.leads(campaign_id, count, **changes)
+        for _ in leads:
+            for attempt in await self.plan():
+                await execute(
+                    self.db,
+                    "UPDATE messages SET status = 'SENT', sent_at = %(now)s, subject = 'Port fees' WHERE id = %(id)s",
+                    {"now": self.now, "id": attempt.message_id},
+                )
+                await execute(self.db, "DELETE FROM dispatches")
+                advance = progress.Advance(
+                    attempt.lead.id, attempt.mailbox_id, attempt.step.id, 1, self.now, self.now + timedelta(days=1)
+                )
+                await progress.record_advances(self.db, [advance], self.now)
+            self.later(minutes=30)
+        return await fetch_dicts(
+            self.db,
+            "SELECT * FROM messages WHERE campaign_lead_id = ANY(%(leads)s) ORDER BY id",
+            {"leads": leads},
+        )
 
     async def events(self) -> list[tuple[str, int]]:
         sql = "SELECT type, campaign_lead_id FROM message_events ORDER BY id"

@@ -1,0 +1,300 @@
+"""Mail that comes in ends where it should: each kind, once, with what it changes."""
+
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from outrider.engine.inbound.intake import Reader, take_in
+from outrider.kit.db import execute, fetch_dicts
+from outrider.mail.parse import parse
+from outrider.messages.models import MessageBounced, ReplyReceived, UntrackedReplyReceived
+from outrider.tracking import tokens
+from tests.engine.world import World
+from tests.support import make
+from tests.support.events import hearing
+
+
+class Desk:
+    """One mailbox that has mailed some people, and what arrives in it."""
+
+    def __init__(self, world: World, mailbox_id: int, campaign_id: int, mail: dict[str, Any]) -> None:
+        self.world = world
+        self.db = world.db
+        self.campaign_id = campaign_id
+        self.mail = mail
+        self.reader = Reader(world.user_id, mailbox_id, mail["from_email"])
+
+    @classmethod
+    async def open(cls, world: World, *, domain: str = "hexly.example", **changes: Any) -> "Desk":
+        mailbox_id = await world.mailbox()
+        campaign_id = await world.campaign([mailbox_id], steps=2, **changes)
+        [mail] = await world.sent(campaign_id, domain=domain)
+        return cls(world, mailbox_id, campaign_id, mail)
+
+    def letter(self, **changes: str | None) -> EmailMessage:
+        """A plain answer of the lead; a header set to None is left out."""
+        letter = EmailMessage()
+        headers: dict[str, str | None] = {
+            "From": f"Ada <{self.mail['to_email']}>",
+            "To": self.mail["from_email"],
+            "Subject": "Re: Port fees",
+            "Message-ID": "<answer-1@hexly.example>",
+            "In-Reply-To": f"<{self.mail['message_id']}>",
+            "Date": "Mon, 02 Mar 2026 09:20:00 +0000",
+            **{name.replace("_", "-"): value for name, value in changes.items() if name != "text"},
+        }
+        for name, value in headers.items():
+            if value is not None:
+                letter[name] = value
+        letter.set_content(changes.get("text") or "Tell me more.\n")
+        return letter
+
+    async def take_in(self, letter: EmailMessage | bytes, *, only_matched: bool = False) -> bool:
+        raw = letter if isinstance(letter, bytes) else letter.as_bytes()
+        return await take_in(self.db, make.VAULT, self.reader, raw, self.world.now, only_matched=only_matched)
+
+    async def received(self) -> list[dict[str, Any]]:
+        return await fetch_dicts(self.db, "SELECT * FROM messages WHERE direction = 'IN' ORDER BY id")
+
+    async def lead(self) -> dict[str, Any]:
+        return await self.world.row("campaign_leads", self.mail["campaign_lead_id"])
+
+    async def sent_mail(self) -> dict[str, Any]:
+        return await self.world.row("messages", self.mail["id"])
+
+
+@pytest.fixture
+async def desk(world: World) -> Desk:
+    return await Desk.open(world)
+
+
+async def test_an_answer_stops_the_lead_and_is_told_once(desk: Desk) -> None:
+    with hearing(ReplyReceived) as heard:
+        assert await desk.take_in(desk.letter())
+        assert not await desk.take_in(desk.letter())  # the same mail in another folder
+    [reply] = await desk.received()
+    sent = await desk.sent_mail()
+    assert (reply["kind"], reply["answers_id"], reply["stats_id"]) == ("REPLY", sent["id"], sent["stats_id"])
+    assert (reply["message_id"], reply["from_email"]) == ("answer-1@hexly.example", desk.mail["to_email"])
+    assert sent["first_replied_at"] == reply["sent_at"]
+    lead = await desk.lead()
+    assert (lead["status"], lead["hold_reason"], lead["due_at"]) == ("STOPPED", "REPLIED", None)
+    assert lead["last_reply_at"] == reply["sent_at"]
+    [event] = heard.events
+    assert (event.answers_id, event.message_id, event.is_counted) == (sent["id"], reply["id"], True)
+    assert await desk.world.events() == [("REPLIED", lead["id"])]
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"In_Reply_To": None, "References": "<x@y.example> <{id}>"}, "references"),
+        ({"In_Reply_To": None}, "address and subject"),
+        ({"In_Reply_To": None, "Subject": "Something else"}, "address alone"),
+        ({"In_Reply_To": None, "From": "Bo <bo@hexly.example>"}, "company and subject"),
+        ({"From": "Somebody <else@other.example>"}, "header, whoever wrote"),
+        ({"Subject": "AW: Port fees", "In_Reply_To": None}, "subject with another prefix"),
+    ],
+)
+async def test_an_answer_finds_its_lead(desk: Desk, changes: dict[str, str | None], rule: str) -> None:
+    given = {name: value and value.replace("{id}", desk.mail["message_id"]) for name, value in changes.items()}
+    assert await desk.take_in(desk.letter(**given)), rule
+    assert (await desk.lead())["status"] == "STOPPED"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"In_Reply_To": None, "From": "Kim <kim@orr.example>"},
+        {"In_Reply_To": "<unknown@elsewhere.example>", "From": "Kim <kim@orr.example>"},
+        {"In_Reply_To": None, "From": "Bo <bo@hexly.example>", "Subject": "Another matter"},
+    ],
+)
+async def test_a_stranger_is_untracked(desk: Desk, changes: dict[str, str | None]) -> None:
+    with hearing(UntrackedReplyReceived) as heard:
+        assert await desk.take_in(desk.letter(**changes))
+    [mail] = await desk.received()
+    assert (mail["kind"], mail["campaign_lead_id"]) == ("UNTRACKED", None)
+    assert (await desk.lead())["status"] == "INPROGRESS"
+    assert [event.message_id for event in heard.events] == [mail["id"]]
+
+
+async def test_somebody_at_a_free_mail_provider_is_no_colleague(world: World) -> None:
+    desk = await Desk.open(world, domain="gmail.com")
+    assert await desk.take_in(desk.letter(In_Reply_To=None, From="Bo <bo@gmail.com>"))
+    assert [mail["kind"] for mail in await desk.received()] == ["UNTRACKED"]
+
+
+async def test_our_own_mail_is_passed_over(desk: Desk) -> None:
+    assert not await desk.take_in(desk.letter(From=desk.mail["from_email"]))
+    assert await desk.received() == []
+
+
+async def test_on_the_first_look_only_answers_to_our_mails_are_taken(desk: Desk) -> None:
+    stranger = desk.letter(In_Reply_To=None, From="Kim <kim@orr.example>", Message_ID="<k@orr.example>")
+    by_address = desk.letter(In_Reply_To=None, Message_ID="<old@hexly.example>")
+    assert not await desk.take_in(stranger, only_matched=True)
+    assert not await desk.take_in(by_address, only_matched=True)
+    assert await desk.take_in(desk.letter(), only_matched=True)
+    assert [mail["kind"] for mail in await desk.received()] == ["REPLY"]
+
+
+async def test_a_reply_that_is_not_tracked_stops_the_lead_all_the_same(world: World) -> None:
+    desk = await Desk.open(world, track_settings=["DONT_REPLY_TO_AN_EMAIL"])
+    with hearing(ReplyReceived) as heard:
+        await desk.take_in(desk.letter())
+    assert [event.is_counted for event in heard.events] == [False]
+    assert (await desk.sent_mail())["first_replied_at"] is None
+    assert (await desk.lead())["status"] == "STOPPED"
+    assert await desk.world.events() == []
+
+
+async def test_never_means_that_a_reply_stops_nothing(world: World) -> None:
+    desk = await Desk.open(world, stop_lead_settings="NEVER")
+    await desk.take_in(desk.letter())
+    assert (await desk.lead())["status"] == "INPROGRESS"
+
+
+async def test_a_lead_that_got_everything_stays_completed(desk: Desk) -> None:
+    await desk.world.change("campaign_leads", desk.mail["campaign_lead_id"], status="COMPLETED", due_at=None)
+    await desk.take_in(desk.letter())
+    assert (await desk.lead())["status"] == "COMPLETED"
+    assert (await desk.sent_mail())["first_replied_at"] is not None
+
+
+@pytest.mark.parametrize("ignores", [True, False])
+async def test_out_of_office_counts_as_the_campaign_says(world: World, ignores: bool) -> None:
+    desk = await Desk.open(world)
+    await execute(
+        desk.db,
+        """
+        UPDATE campaigns SET out_of_office_detection_settings = jsonb_build_object('ignoreOOOasReply', %(value)s::bool)
+        """,
+        {"value": ignores},
+    )
+    letter = desk.letter(
+        Subject="Automatic reply: Port fees", Auto_Submitted="auto-replied", text="I am out of office until Friday.\n"
+    )
+    with hearing(ReplyReceived) as heard:
+        assert await desk.take_in(letter)
+    sent, lead, [mail] = await desk.sent_mail(), await desk.lead(), await desk.received()
+    if ignores:
+        assert (mail["kind"], lead["status"], heard.events) == ("AUTO_REPLY", "INPROGRESS", [])
+        assert (sent["first_replied_at"], sent["is_reply_ignored"]) == (None, True)
+    else:
+        assert (mail["kind"], lead["status"], len(heard.events)) == ("REPLY", "STOPPED", 1)
+
+
+async def test_a_receipt_changes_nothing(desk: Desk) -> None:
+    letter = desk.letter(
+        Subject="We have received your request [#4711]",
+        Auto_Submitted="auto-generated",
+        text="Your ticket was created. Please do not reply to this mail.\n",
+    )
+    with hearing(ReplyReceived) as heard:
+        await desk.take_in(letter)
+    assert heard.events == []
+    assert [mail["kind"] for mail in await desk.received()] == ["AUTO_REPLY"]
+    assert (await desk.lead())["status"] == "INPROGRESS"
+    assert (await desk.sent_mail())["is_reply_ignored"] is False
+
+
+async def test_somebody_who_has_left_is_the_wrong_person(desk: Desk) -> None:
+    letter = desk.letter(
+        Subject="Automatic reply: Port fees",
+        Auto_Submitted="auto-replied",
+        text="Ada Quill no longer works at Hexly. Please contact bo@hexly.example.\n",
+    )
+    await desk.take_in(letter)
+    lead = await desk.lead()
+    assert (lead["status"], lead["hold_reason"], lead["category_id"]) == ("STOPPED", "WRONG_PERSON", 7)
+
+
+def _report(desk: Desk, *, status: str, words: str, action: str = "failed", names_mail: bool = True) -> bytes:
+    original = f"Message-ID: <{desk.mail['message_id']}>\r\nSubject: Port fees\r\n" if names_mail else "Subject: x\r\n"
+    return (
+        f"From: Mail Delivery System <MAILER-DAEMON@mx.hexly.example>\r\nTo: {desk.mail['from_email']}\r\n"
+        "Subject: Undelivered Mail Returned to Sender\r\nMessage-ID: <report-1@mx.hexly.example>\r\n"
+        "Date: Mon, 02 Mar 2026 09:21:00 +0000\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        f"--b\r\nContent-Type: text/plain\r\n\r\nYour message could not be delivered: {words}\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.hexly.example\r\n\r\n"
+        f"Final-Recipient: rfc822; {desk.mail['to_email']}\r\nAction: {action}\r\nStatus: {status}\r\n"
+        f"Diagnostic-Code: smtp; {words}\r\n\r\n"
+        f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\n{original}\r\n--b--\r\n"
+    ).encode()
+
+
+@pytest.mark.parametrize("names_mail", [True, False])
+async def test_a_hard_bounce_blocks_the_address(desk: Desk, names_mail: bool) -> None:
+    report = _report(desk, status="5.1.1", words="550 5.1.1 User unknown", names_mail=names_mail)
+    with hearing(MessageBounced) as heard:
+        assert await desk.take_in(report)
+        assert not await desk.take_in(report)
+    sent, lead = await desk.sent_mail(), await desk.lead()
+    assert (sent["bounce_kind"], sent["bounced_at"]) == ("HARD", desk.world.now)
+    assert "User unknown" in sent["bounce_reason"]
+    assert (lead["status"], lead["hold_reason"]) == ("BLOCKED", "BOUNCED")
+    [event] = heard.events
+    assert event.report_id == (await desk.received())[0]["id"]
+    assert await desk.world.events() == [("BOUNCED", lead["id"])]
+    [entry] = await fetch_dicts(desk.db, "SELECT email_or_domain FROM block_list")
+    assert entry["email_or_domain"] == desk.mail["to_email"]
+
+
+async def test_a_soft_bounce_leaves_the_lead_in_its_sequence(desk: Desk) -> None:
+    assert await desk.take_in(_report(desk, status="4.2.2", words="452 4.2.2 Mailbox full"))
+    assert (await desk.sent_mail())["bounce_kind"] == "SOFT"
+    assert (await desk.lead())["status"] == "INPROGRESS"
+
+
+async def test_a_delay_is_no_bounce(desk: Desk) -> None:
+    report = _report(desk, status="4.4.1", words="connection timed out", action="delayed")
+    assert not await desk.take_in(report)
+    assert (await desk.sent_mail())["bounce_kind"] is None
+
+
+async def test_a_bounce_after_an_answer_changes_nothing_for_the_lead(desk: Desk) -> None:
+    await desk.take_in(desk.letter())
+    await desk.take_in(_report(desk, status="5.1.1", words="550 5.1.1 User unknown"))
+    assert (await desk.lead())["status"] == "STOPPED"
+    assert (await desk.sent_mail())["bounce_kind"] == "HARD"
+    assert await fetch_dicts(desk.db, "SELECT id FROM block_list") == []
+
+
+async def test_the_mailto_form_unsubscribes_with_a_genuine_token_only(desk: Desk) -> None:
+    path = tokens.unsubscribe_path(make.VAULT, desk.world.user_id, desk.mail["campaign_lead_id"], desk.mail["to_email"])
+    token = path.rsplit("/", 1)[1]
+    forged = f"{token[:-4]}AAAA"
+    await desk.take_in(desk.letter(Subject=f"unsubscribe {forged}", In_Reply_To=None, From="x@z.example"))
+    assert (await desk.lead())["status"] == "INPROGRESS"
+    await desk.take_in(desk.letter(Subject=f"unsubscribe {token}", In_Reply_To=None, Message_ID="<u@hexly.example>"))
+    lead = await desk.lead()
+    assert (lead["status"], lead["hold_reason"]) == ("STOPPED", "UNSUBSCRIBED")
+    assert (await desk.sent_mail())["unsubscribed_at"] == desk.world.now
+    assert await desk.world.events() == [("UNSUBSCRIBED", lead["id"])]
+
+
+async def test_an_answer_settles_a_mail_in_doubt(desk: Desk) -> None:
+    await desk.world.change("messages", desk.mail["id"], status="UNKNOWN", sent_at=None)
+    await desk.take_in(desk.letter())
+    sent = await desk.sent_mail()
+    assert (sent["status"], sent["sent_at"]) == ("SENT", sent["claimed_at"])
+
+
+async def test_attachments_and_bytes_are_kept(desk: Desk) -> None:
+    letter = desk.letter()
+    letter.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="spec.pdf")
+    await desk.take_in(letter)
+    [file] = await fetch_dicts(desk.db, "SELECT name, type, size, content FROM attachments")
+    assert (file["name"], file["type"], bytes(file["content"])) == ("spec.pdf", "application/pdf", b"%PDF-1.7")
+    [source] = await fetch_dicts(desk.db, "SELECT raw FROM message_sources")
+    assert parse(bytes(source["raw"])).message_id == "answer-1@hexly.example"
+
+
+async def test_garbage_is_kept_and_harms_nobody(desk: Desk) -> None:
+    for number, raw in enumerate((b"", b"\x00\xff" * 500, b"From: \n\n", b"Subject: =?utf-8?b?!!!?=\n\nx" * 3)):
+        await desk.take_in(raw)
+        assert len(await desk.received()) <= number + 1
+    assert (await desk.lead())["status"] == "INPROGRESS"
