@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from outrider.config import Settings, load_settings
 from outrider.kit.db import Database, Db
@@ -18,6 +19,10 @@ from tests.support.database import Cleaner, TestServer, make_database, make_temp
 from tests.support.network import loopback_only
 
 pytest_plugins = ["tests.support.client"]
+
+# A slow moment of a shared machine is no failure: no test asserts a time.
+hypothesis_settings.register_profile("outrider", deadline=None)
+hypothesis_settings.load_profile("outrider")
 
 _SERVER = pytest.StashKey[TestServer]()
 
