@@ -30,7 +30,6 @@ async def _run(settings: Settings) -> None:
     use_clock(clock)
     use_settings(settings)
     wire()
-    use_settings(settings)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
