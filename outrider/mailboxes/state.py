@@ -95,14 +95,24 @@ async def record_holds(
     texts: Sequence[str | None],
     until: Sequence[datetime | None],
 ) -> None:
-    """Store why each of these mailboxes sends nothing just now (None: it sends)."""
+    """Store why each of these mailboxes sends nothing just now (None: it sends).
+
+    One that is in use at this moment is passed over, so that nobody waits for anybody in a circle: the next look is soon.
+    """
     await execute(
         db,
         """
+        WITH idle AS (
+            SELECT mailbox_id
+              FROM mailbox_states
+             WHERE mailbox_id = ANY(%(ids)s)
+               FOR NO KEY UPDATE SKIP LOCKED
+        )
         UPDATE mailbox_states AS s
            SET hold_code = hold.code, hold_text = hold.text, hold_until = hold.until
           FROM unnest(%(ids)s::bigint[], %(codes)s::text[], %(texts)s::text[], %(until)s::timestamptz[])
                AS hold (mailbox_id, code, text, until)
+          JOIN idle ON idle.mailbox_id = hold.mailbox_id
          WHERE s.mailbox_id = hold.mailbox_id
         """,
         {"ids": list(ids), "codes": list(codes), "texts": list(texts), "until": list(until)},
