@@ -32,6 +32,7 @@ from outrider.leads.blocks import api as blocks
 from outrider.leads.imports import api as imports
 from outrider.mailboxes import api as mailboxes
 from outrider.messages import api as messages
+from outrider.messages import files
 from outrider.tracking import api as tracking
 from outrider.tracking.hits import Gatherer
 from outrider.users.access import authenticate
@@ -51,7 +52,7 @@ APIS: tuple[Api, ...] = (
 )
 """Every slice with routes under /api/v1 adds its line here."""
 
-ROUTES: tuple[BaseRoute, ...] = (*tracking.routes,)
+ROUTES: tuple[BaseRoute, ...] = (*tracking.routes, *files.routes)
 """What is no part of the API: no key, no envelope."""
 
 _SMALLEST_COMPRESSED = 1025

@@ -18,7 +18,7 @@ from outrider.kit.db import Database, Db
 from tests.support.database import Cleaner, TestServer, make_database, make_template
 from tests.support.network import loopback_only
 
-pytest_plugins = ["tests.support.client"]
+pytest_plugins = ["tests.support.client", "tests.support.world"]
 
 # A slow moment of a shared machine is no failure: no test asserts a time.
 hypothesis_settings.register_profile("outrider", deadline=None)

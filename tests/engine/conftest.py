@@ -6,11 +6,10 @@ from datetime import datetime
 import pytest
 
 from outrider.kit.crypto import set_vault
-from outrider.kit.db import Database, Db
+from outrider.kit.db import Database
 from outrider.sandbox import Pace, People, Sandbox
 from outrider.wiring import wire
 from tests.engine.sending import HandClock, Sending
-from tests.engine.world import World
 from tests.support import make
 
 _QUIET = People(open=0, click=0, reply=0, out_of_office=0, unsubscribe=0, bounce_at_rcpt=0, bounce_later=0)
@@ -21,12 +20,6 @@ def wired() -> None:
     """Everybody who listens to events listens."""
     set_vault(make.VAULT)
     wire()
-
-
-@pytest.fixture
-async def world(db: Db, now: datetime) -> World:
-    """09:00 on a Monday; windows are open from 08:00 to 18:00 UTC on weekdays."""
-    return await World.make(db, now)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from outrider.engine.senders import Senders
 from outrider.kit.db import Database, execute, fetch_dicts
 from outrider.mail.smtp import Submitter
 from outrider.sandbox import ReceivedMail, Sandbox
-from tests.engine.world import World
 from tests.support import make
+from tests.support.world import World
 
 TRACKING_URL = "https://t.outrider.example"
 

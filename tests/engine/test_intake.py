@@ -10,9 +10,9 @@ from outrider.kit.db import execute, fetch_dicts
 from outrider.mail.parse import parse
 from outrider.messages.models import MessageBounced, ReplyReceived, UntrackedReplyReceived
 from outrider.tracking import tokens
-from tests.engine.world import World
 from tests.support import make
 from tests.support.events import hearing
+from tests.support.world import World
 
 
 class Desk:

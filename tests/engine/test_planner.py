@@ -7,7 +7,7 @@ import pytest
 
 from outrider.kit.db import execute, fetch_value
 from outrider.messages import ledger
-from tests.engine.world import World
+from tests.support.world import World
 
 
 async def test_each_free_mailbox_gets_one_new_lead_in_the_order_of_import(world: World) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from outrider.engine.planner import Attempt, plan
 from outrider.engine.senders import Senders
 from outrider.kit.db import Db, execute, fetch_dicts, fetch_value
@@ -149,3 +151,9 @@ class World:
 
     def later(self, **span: float) -> None:
         self.now += timedelta(**span)
+
+
+@pytest.fixture
+async def world(db: Db, now: datetime) -> World:
+    """09:00 on a Monday; windows are open from 08:00 to 18:00 UTC on weekdays."""
+    return await World.make(db, now)
