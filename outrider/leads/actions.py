@@ -12,7 +12,7 @@ from outrider.campaigns.models import Campaign, StepType
 from outrider.campaigns.store import load_campaign, lock_campaign
 from outrider.kit.db import Db
 from outrider.kit.events import emit
-from outrider.leads import store
+from outrider.leads import store, unsubscribes
 from outrider.leads.blocks import actions as blocks
 from outrider.leads.blocks import store as block_store
 from outrider.leads.models import (
@@ -193,9 +193,9 @@ async def _unsubscribe(
     now: datetime,
 ) -> None:
     """Every campaign of the lead is told that is covered now and was not before, ended ones too."""
-    covered = await store.list_unsubscribed_clients(db, lead.user_id, lead.email)
-    await store.record_unsubscribe(db, lead, client_id=client_id, now=now)
-    mine = await store.stop_everywhere(db, lead, client_id=client_id, reason=HoldReason.UNSUBSCRIBED, now=now)
+    covered = await unsubscribes.list_unsubscribed_clients(db, lead.user_id, lead.email)
+    await unsubscribes.record_unsubscribe(db, lead, client_id=client_id, now=now)
+    mine = await unsubscribes.stop_everywhere(db, lead, client_id=client_id, reason=HoldReason.UNSUBSCRIBED, now=now)
     await emit(
         db,
         *(
@@ -224,7 +224,7 @@ async def unsubscribe_address(
     if lead_id is not None:
         lead = await store.lock_lead(db, user_id, lead_id, client_id=None)
         await _unsubscribe(db, lead, client_id, campaign_lead_id, message_id, now=now)
-    await store.insert_unsubscribe(db, user_id, email, client_id=client_id, now=now)
+    await unsubscribes.insert_unsubscribe(db, user_id, email, client_id=client_id, now=now)
 
 
 async def set_category(
@@ -253,10 +253,10 @@ async def _follow_do_not_contact(
     """Nobody in the account mails the person any more, until a person takes the category away (decision 32)."""
     forbidden = BuiltInCategory.DO_NOT_CONTACT
     if new_id == forbidden:
-        await store.forbid_contact(db, lead, now=now)
-        await store.stop_everywhere(db, lead, client_id=None, reason=HoldReason.DO_NOT_CONTACT, now=now)
+        await unsubscribes.forbid_contact(db, lead, now=now)
+        await unsubscribes.stop_everywhere(db, lead, client_id=None, reason=HoldReason.DO_NOT_CONTACT, now=now)
     elif old_id == forbidden and by_hand:
-        await store.allow_contact_again(db, lead, category_id=forbidden, now=now)
+        await unsubscribes.allow_contact_again(db, lead, category_id=forbidden, now=now)
 
 
 async def change_category(
