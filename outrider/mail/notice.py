@@ -23,6 +23,7 @@ logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 MAX_TEXT = 100_000  # characters
 MAX_NOTICE = 20_000  # of them that are the server's own
+MAX_SECOND_OPINION = 50_000  # bytes; flufl.bounce looks at each line some sixty times
 MAX_RECIPIENTS = 50
 
 _ENHANCED_CODE = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")  # RFC 3463 §2; no IP address
@@ -111,6 +112,8 @@ def _candidates(incoming: Incoming, text: str) -> Iterator[list[str]]:
     yield _ADDRESS.findall(incoming.headers.get("X-Failed-Recipients") or "")
     for pattern in _rules().recipients:
         yield [found["address"] for found in pattern.finditer(text)]
+    if incoming.size > MAX_SECOND_OPINION:
+        return
     nobody: frozenset[bytes] = frozenset()
     late, failed = lenient(lambda: all_failures(incoming.message), (nobody, nobody))
     yield [address.decode("ascii", "replace") for address in sorted(failed or late)]

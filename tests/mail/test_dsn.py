@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given, settings
@@ -211,6 +212,14 @@ def test_an_ip_address_is_no_code() -> None:
     bounce = classify_bounce(Dsn(Action.FAILED, diagnostic_code="host mx.example[5.1.1.20] said: 550 go away"))
     assert bounce is not None
     assert bounce.enhanced_code is None
+
+
+@pytest.mark.parametrize(
+    "text", ["\n" * 100_000, "-" * 100_000, "--\n" * 30_000, "a@b " * 25_000, "user not " * 10_000]
+)
+def test_a_hostile_notice_is_read_in_bounded_time(text: str) -> None:
+    head = "From: mailer-daemon@acme.example\r\nTo: jo@send.example\r\nSubject: failure notice\r\n\r\n"
+    assert read_dsn(parse(f"{head}{text}".encode())) == Dsn(Action.FAILED, diagnostic_code=ANY)
 
 
 @settings(max_examples=150)

@@ -20,7 +20,7 @@ async def check(
     """Connect, log in, open the inbox, say goodbye."""
     try:
         async with asyncio.timeout(timeout):
-            session = await Session.open(server, tls=tls or TlsContexts())
+            session = await Session.open(server, tls=tls or TlsContexts.shared())
             await session.select("INBOX")
             await session.log_out()
     except ImapError as error:
