@@ -30,7 +30,7 @@ from outrider.webhooks import delivery
 
 log = get_logger("engine")
 
-_BEAT_SECONDS = 5.0
+_BEAT_SECONDS = 2.0
 _IDLE_SECONDS = (0.02, 1.0)  # between two looks at what is due: never less, never more, on the wall
 _IDLE_VIRTUAL_SECONDS = 20.0
 _SURVEY_VIRTUAL_SECONDS = 60.0
@@ -82,14 +82,15 @@ class Engine:
             async with asyncio.TaskGroup() as group:
                 recorder = group.create_task(outbound.record_results())
                 reader = group.create_task(inbound.run(lambda: leases.mailbox_ids))
+                sender = group.create_task(self._send_until(stop, outbound))
                 loops = [
                     group.create_task(_repeat(leases.renew, lambda: _BEAT_SECONDS)),
-                    group.create_task(self._send_for_ever(outbound)),
                     group.create_task(_repeat(lambda: self._survey(engine_id), self._survey_pause)),
                     group.create_task(delivery.run(self._database, self._clock, self._settings, self._http)),
                     group.create_task(run_worker(self._job_context())),
                 ]
                 await stop.wait()
+                await sender  # it ends with its turn: what was claimed is handed over, not dropped halfway
                 for loop in loops:
                     loop.cancel()
                 await asyncio.wait_for(outbound.finish(), _FINISH_SECONDS)
@@ -104,12 +105,11 @@ class Engine:
             database=self._database, settings=self._settings, clock=self._clock, vault=self._vault, http=self._http
         )
 
-    async def _send_for_ever(self, outbound: Outbound) -> None:
-        while True:
-            if await outbound.send_due() == 0:
-                await asyncio.sleep(_clamp(_IDLE_VIRTUAL_SECONDS / self._clock.speed, _IDLE_SECONDS))
-            else:
-                await asyncio.sleep(0)
+    async def _send_until(self, stop: asyncio.Event, outbound: Outbound) -> None:
+        while not stop.is_set():
+            claimed = await _guarded(outbound.send_due)
+            idle = _clamp(_IDLE_VIRTUAL_SECONDS / self._clock.speed, _IDLE_SECONDS)
+            await asyncio.sleep(0 if claimed else idle)
 
     def _survey_pause(self) -> float:
         return _clamp(_SURVEY_VIRTUAL_SECONDS / self._clock.speed, _SURVEY_SECONDS)
@@ -125,8 +125,20 @@ class Engine:
 
 async def _repeat(act: Callable[[], Awaitable[object]], pause: Callable[[], float]) -> None:
     while True:
-        await act()
+        await _guarded(act)
         await asyncio.sleep(pause())
+
+
+async def _guarded(act: Callable[[], Awaitable[object]]) -> object:
+    """One turn of a loop. A turn that fails is told and costs a moment; the loop goes on."""
+    try:
+        return await act()
+    except (psycopg.OperationalError, LeaseLost):
+        raise  # the engine starts anew
+    except Exception:
+        log.exception("a turn of the engine failed")
+        await asyncio.sleep(_RESTART_SECONDS)
+        return None
 
 
 async def _quietly(act: Awaitable[None]) -> None:
