@@ -111,7 +111,7 @@ def _level(given: Any) -> Level:
 
 
 EventNames = Annotated[list[Text], BeforeValidator(_names)]
-ShortText = Annotated[Text | None, BeforeValidator(_text_or_none), Field(max_length=_LARGEST_TEXT)]
+ShortText = Annotated[Annotated[Text, Field(max_length=_LARGEST_TEXT)] | None, BeforeValidator(_text_or_none)]
 WebhookId = Annotated[Id | None, BeforeValidator(_id_or_none)]
 LevelName = Annotated[Level, BeforeValidator(_level)]
 
