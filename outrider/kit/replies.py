@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from outrider.kit.errors import Problem
 
 JSON_TYPE = b"application/json; charset=utf-8"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _UNSAFE_IN_NAME = re.compile(r'[^ -~]|["\\\\]')
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
@@ -72,6 +73,13 @@ def problem_reply(problem: Problem) -> Response:
 
 def stream_csv(filename: str, lines: AsyncIterator[str]) -> Response:
     """A download. The lines are made after the transaction of the request has ended: read with `ctx.database`."""
+    headers = {"content-disposition": f"attachment; {_named(filename)}"}
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _named(filename: str) -> str:
+    """RFC 6266 §4.1: a plain name is written plainly, as the contract shows it; others also in the extended form."""
+    if _PLAIN_NAME.fullmatch(filename):
+        return f"filename={filename}"
     ascii_name = _UNSAFE_IN_NAME.sub("_", filename)
-    disposition = f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(filename)}"
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers={"content-disposition": disposition})
+    return f"filename=\"{ascii_name}\"; filename*=UTF-8''{quote(filename)}"

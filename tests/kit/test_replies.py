@@ -1,5 +1,6 @@
 """Answers as bytes (contract: conventions §4, §7, §8)."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from outrider.kit.errors import NotFound, Problem
 from outrider.kit.exchange import Unavailable
-from outrider.kit.replies import problem_reply, reply, written
+from outrider.kit.replies import problem_reply, reply, stream_csv, written
 
 
 class Word(StrEnum):
@@ -98,3 +99,17 @@ def test_a_refused_key_names_the_scheme() -> None:
         status = 401
 
     assert problem_reply(Refused()).headers["www-authenticate"] == "ApiKey"
+
+
+@pytest.mark.parametrize(
+    ("filename", "disposition"),
+    [
+        ("sl_campaign_3411207_leads.csv", "attachment; filename=sl_campaign_3411207_leads.csv"),
+        ('a "b".csv', "attachment; filename=\"a _b_.csv\"; filename*=UTF-8''a%20%22b%22.csv"),
+    ],
+)
+def test_a_download_with_a_plain_name_names_it_plainly(filename: str, disposition: str) -> None:
+    async def lines() -> AsyncIterator[str]:
+        yield "id\n"
+
+    assert stream_csv(filename, lines()).headers["content-disposition"] == disposition
