@@ -101,25 +101,30 @@ class Place:
         return str(orjson.loads(self.run("key", "create", "--email", email, "--json"))["api_key"])
 
     def start(self) -> None:
-        """Serve, and come back when everything is ready, the engine too. The port may be lost to somebody else."""
-        for tried in range(_TRIES):
-            self.port = _free_port()
-            self.environ["OUTRIDER_PORT"] = str(self.port)
-            with (self.folder / "serve.log").open("ab") as log:
-                self.process = subprocess.Popen(
-                    [sys.executable, "-m", "outrider.cli", "serve"],
-                    env=self.environ,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
+        """Serve, and come back when everything is ready, the engine too."""
+        for _ in range(_TRIES):
+            self._serve()
             try:
                 wait_until(self._is_ready, seconds=START_SECONDS, what="the installation is ready")
-                return
+                break
             except NotStarted:
-                if "Cannot listen" not in self.log or tried == _TRIES - 1:
+                if "Cannot listen" not in self.log:  # somebody else has taken the port meanwhile
                     raise
+        else:
+            raise NotStarted(self.log)
+
+    def _serve(self) -> None:
+        self.port = _free_port()
+        self.environ["OUTRIDER_PORT"] = str(self.port)
+        with (self.folder / "serve.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "outrider.cli", "serve"],
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def _is_ready(self) -> bool:
         if self.process is None or self.process.poll() is not None:
