@@ -220,6 +220,7 @@ async def lock_new_leads(db: Db, wanted: Mapping[int, int], now: datetime) -> li
                  WHERE cl.campaign_id = wanted.campaign_id
                    AND cl.status = 'STARTED'
                    AND (cl.due_at IS NULL OR cl.due_at <= %(now)s)
+                   AND cl.hold_code IS DISTINCT FROM 'MANUAL_STEP'
                    AND (cl.hold_until IS NULL OR cl.hold_until <= %(now)s)
                    AND NOT EXISTS (SELECT FROM dispatches AS d WHERE d.campaign_lead_id = cl.id)
                  ORDER BY cl.id

@@ -147,7 +147,8 @@ async def hand_over(db: Db, message_ids: Sequence[int], engine_id: UUID, now: da
                first_tried_at = coalesce(first_tried_at, %(now)s)
           FROM campaign_leads AS cl
           JOIN leads AS l ON l.id = cl.lead_id
-          JOIN campaigns AS c ON c.id = cl.campaign_id,
+          JOIN campaigns AS c ON c.id = cl.campaign_id
+          JOIN campaign_mailboxes AS cm ON cm.campaign_id = cl.campaign_id,
                mailbox_leases AS lease,
                mailboxes AS m
          WHERE d.message_id = ANY(%(ids)s)
@@ -159,6 +160,7 @@ async def hand_over(db: Db, message_ids: Sequence[int], engine_id: UUID, now: da
            AND NOT l.is_unsubscribed
            AND (c.client_id IS NULL OR NOT c.client_id = ANY(l.unsubscribed_client_ids))
            AND c.status = 'ACTIVE'
+           AND cm.mailbox_id = d.mailbox_id
            AND lease.mailbox_id = d.mailbox_id
            AND lease.engine_id = %(engine_id)s
            AND m.id = d.mailbox_id
@@ -306,7 +308,7 @@ async def list_stranded(db: Db, engine_id: UUID) -> list[Stranded]:
 
 
 async def list_idle_deferred(db: Db) -> list[int]:
-    """Return mails put off whose lead is not in its sequence any more: nothing of them was ever taken."""
+    """Return mails put off whose lead has left its sequence or whose mailbox its campaign: nobody ever took them."""
     rows = await fetch_dicts(
         db,
         """
@@ -314,7 +316,10 @@ async def list_idle_deferred(db: Db) -> list[int]:
           FROM dispatches AS d
           LEFT JOIN campaign_leads AS cl ON cl.id = d.campaign_lead_id
          WHERE d.state = 'DEFERRED'
-           AND (cl.id IS NULL OR cl.status NOT IN ('STARTED', 'INPROGRESS'))
+           AND (cl.id IS NULL
+                OR cl.status NOT IN ('STARTED', 'INPROGRESS')
+                OR NOT EXISTS (SELECT FROM campaign_mailboxes AS cm
+                                WHERE cm.campaign_id = d.campaign_id AND cm.mailbox_id = d.mailbox_id))
         """,
     )
     return [row["message_id"] for row in rows]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from outrider.engine import recovery
 from outrider.kit.db import execute
 from outrider.sandbox import GREYLISTED, LOGIN_BUSY, NO_SUCH_USER, QUOTA_EXCEEDED, SPAM_POLICY, Behaviour, Fault, Moment
 from outrider.tracking import tokens
@@ -306,3 +307,31 @@ async def test_a_campaign_without_events_sends_every_step_once_to_every_lead_and
     statuses = {(await sending.row("campaign_leads", lead))["status"] for lead in leads}
     assert statuses == {"COMPLETED"}
     assert await sending.rows("SELECT message_id FROM dispatches") == []
+
+
+async def test_a_mailbox_taken_out_a_moment_ago_sends_nothing_more(sending: Sending) -> None:
+    await _campaign(sending)
+    outbound = sending.outbound()
+    async with sending.database.transaction() as db:
+        attempts = await outbound.plan(db)
+    assert len(attempts) == 1
+    await sending.execute("DELETE FROM campaign_mailboxes")
+    await outbound.start(attempts)
+    await outbound.finish()
+    assert sending.sandbox.mails == []
+    assert await sending.rows("SELECT id FROM messages") == []
+
+
+async def test_a_mail_put_off_in_a_mailbox_that_is_gone_goes_out_from_another(sending: Sending) -> None:
+    campaign_id, [lead], mailbox_id = await _campaign(sending)
+    sending.sandbox.faults.add(Fault(Moment.RCPT, answer=GREYLISTED, times=1))
+    await sending.round()
+    async with sending.database.transaction() as db:
+        world = await sending.world(db)
+        other = await sending.mailbox(world)
+        await make.attach(db, sending.user_id, campaign_id, other)
+        await execute(db, "DELETE FROM campaign_mailboxes WHERE mailbox_id = %(id)s", {"id": mailbox_id})
+        await recovery.release_idle(db)
+    await sending.rounds(3, every=timedelta(minutes=10))
+    assert len(sending.sandbox.mails) == 1
+    assert (await sending.row("campaign_leads", lead))["mailbox_id"] == other

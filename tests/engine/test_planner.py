@@ -7,6 +7,8 @@ import pytest
 
 from outrider.kit.db import execute, fetch_value
 from outrider.messages import ledger
+from outrider.messages.models import ManualStepReached
+from tests.support.events import hearing
 from tests.support.world import World
 
 
@@ -241,3 +243,14 @@ async def test_the_same_state_and_time_give_the_same_plan(world: World) -> None:
             return [(attempt.lead.id, attempt.mailbox_id) for attempt in await world.plan()]
 
     assert await dry_run() == await dry_run() != []
+
+
+async def test_a_first_step_for_a_person_is_announced_once(world: World) -> None:
+    campaign = await world.campaign([await world.mailbox()], steps=2)
+    await execute(world.db, "UPDATE steps SET type = 'MANUAL' WHERE number = 1")
+    await world.leads(campaign, 1)
+    with hearing(ManualStepReached) as heard:
+        for _ in range(3):
+            assert await world.plan() == []
+            world.later(hours=1)
+    assert [event.step_number for event in heard.events] == [1]
