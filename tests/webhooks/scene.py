@@ -242,13 +242,14 @@ async def event(
     occurred_at: datetime = SENT_AT,
     campaign_lead_id: int | None = CAMPAIGN_LEAD,
     campaign_id: int | None = CAMPAIGN,
+    user_id: int = USER,
     **delivery: Any,
 ) -> int:
     """An event with a delivery for each webhook, in any state; the id of the last delivery."""
     event_id = await insert(
         db,
         "webhook_events",
-        user_id=USER,
+        user_id=user_id,
         campaign_id=campaign_id,
         campaign_lead_id=campaign_lead_id,
         event_type=event_type,
@@ -261,7 +262,7 @@ async def event(
         delivery_id = await insert(
             db,
             "webhook_deliveries",
-            user_id=USER,
+            user_id=user_id,
             webhook_id=webhook_id,
             event_id=event_id,
             campaign_lead_id=campaign_lead_id,
