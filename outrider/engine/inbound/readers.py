@@ -5,7 +5,7 @@ the transaction that processed it. One broken mailbox never stops the others: it
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -37,6 +37,8 @@ _FIRST_LOOK = 500  # messages of a mailbox that we see for the first time
 _KEPT_COPIES = 1000
 _RETRY = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
 _FAILURES = 5
+_FAILURES_IN_A_BATCH = 2  # at the same message: then one at a time
+_FAILURES_ONE_BY_ONE = 3  # then past it
 _COPIES_BY_PROVIDER = frozenset({MailboxType.GMAIL, MailboxType.OUTLOOK})
 _READ = (FolderRole.INBOX, FolderRole.JUNK)
 
@@ -70,6 +72,7 @@ class Inbound:
         self._tls = TlsContexts()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._copies: dict[int, deque[bytes]] = {}
+        self._failures: Counter[tuple[int, str, int]] = Counter()
 
     def keep_copy(self, mailbox_id: int, raw: bytes) -> None:
         """File a sent mail in Sent, soon; while the mailbox cannot be read, the latest are kept."""
@@ -166,13 +169,29 @@ class Inbound:
         position = await self._position(reading.mailbox.id, folder)
         is_known = position is not None and position.uid_validity == selected.uid_validity
         last_uid = position.last_uid if position and is_known else max(0, selected.uid_next - 1 - _FIRST_LOOK)
-        while fetched := await session.fetch_since(last_uid, limit=_BATCH):
+        while fetched := await self._fetch(session, reading, folder, last_uid):
             for message in fetched:
                 await self._take_in(reading, folder, selected.uid_validity, message, only_matched=not is_known)
             last_uid = fetched[-1].uid
         if not is_known:
             last_uid = max(last_uid, selected.uid_next - 1)
             await self._remember(reading.mailbox.id, folder, selected.uid_validity, last_uid)
+
+    async def _fetch(self, session: Session, reading: Reading, folder: str, last_uid: int) -> list[Fetched]:
+        """The next messages. Where the server broke off twice, one at a time; one it never gives us is passed over."""
+        place = (reading.mailbox.id, folder, last_uid)
+        failures = self._failures[place]
+        if failures > _FAILURES_ONE_BY_ONE:
+            for uid in (await session.new_uids(last_uid))[:1]:
+                log.warning("a message cannot be fetched", mailbox_id=reading.mailbox.id, folder=folder, uid=uid)
+                return await self._fetch(session, reading, folder, uid)
+        try:
+            fetched = await session.fetch_since(last_uid, limit=1 if failures >= _FAILURES_IN_A_BATCH else _BATCH)
+        except ImapError:
+            self._failures[place] += 1
+            raise
+        self._failures.pop(place, None)
+        return fetched
 
     async def _position(self, mailbox_id: int, folder: str) -> state.FolderPosition | None:
         async with self._database.connection() as db:
@@ -199,6 +218,8 @@ class Inbound:
             except Exception:  # the message is kept for people to look at, the mailbox goes on
                 log.exception("a message could not be processed", mailbox_id=reading.mailbox.id, uid=message.uid)
                 await keep(db, reading.reader, message.raw, now)
+            if only_matched:
+                return  # a first look is remembered when it has ended, so that all of it is one
             await state.record_position(
                 db, reading.mailbox.id, folder=folder, uid_validity=uid_validity, last_uid=message.uid, now=now
             )
