@@ -145,27 +145,27 @@ async def hand_over(db: Db, message_ids: Sequence[int], engine_id: UUID, now: da
            SET state = 'HANDING_OVER',
                attempt_count = attempt_count + 1,
                first_tried_at = coalesce(first_tried_at, %(now)s)
-          FROM campaign_leads AS cl
-          JOIN leads AS l ON l.id = cl.lead_id
-          JOIN campaigns AS c ON c.id = cl.campaign_id
-          JOIN campaign_mailboxes AS cm ON cm.campaign_id = cl.campaign_id,
-               mailbox_leases AS lease,
-               mailboxes AS m
          WHERE d.message_id = ANY(%(ids)s)
            AND d.state = 'CLAIMED'
            AND d.engine_id = %(engine_id)s
-           AND cl.id = d.campaign_lead_id
-           AND cl.status IN ('STARTED', 'INPROGRESS')
-           AND NOT cl.is_unsubscribed
-           AND NOT l.is_unsubscribed
-           AND (c.client_id IS NULL OR NOT c.client_id = ANY(l.unsubscribed_client_ids))
-           AND c.status = 'ACTIVE'
-           AND cm.mailbox_id = d.mailbox_id
-           AND lease.mailbox_id = d.mailbox_id
-           AND lease.engine_id = %(engine_id)s
-           AND m.id = d.mailbox_id
-           AND m.deleted_at IS NULL
-           AND NOT m.is_suspended
+           -- Not joins: a look at single rows for each mail, whatever the statistics say.
+           AND (SELECT cl.status IN ('STARTED', 'INPROGRESS')
+                       AND NOT cl.is_unsubscribed
+                       AND NOT l.is_unsubscribed
+                       AND (c.client_id IS NULL OR NOT c.client_id = ANY(l.unsubscribed_client_ids))
+                       AND c.status = 'ACTIVE'
+                  FROM campaign_leads AS cl
+                  JOIN leads AS l ON l.id = cl.lead_id
+                  JOIN campaigns AS c ON c.id = cl.campaign_id
+                  JOIN campaign_mailboxes AS cm ON cm.campaign_id = cl.campaign_id
+                 WHERE cl.id = d.campaign_lead_id
+                   AND cm.mailbox_id = d.mailbox_id)
+           AND (SELECT NOT m.is_suspended
+                  FROM mailbox_leases AS lease
+                  JOIN mailboxes AS m ON m.id = lease.mailbox_id
+                 WHERE lease.mailbox_id = d.mailbox_id
+                   AND lease.engine_id = %(engine_id)s
+                   AND m.deleted_at IS NULL)
         RETURNING d.message_id, d.attempt_count, d.first_tried_at
         """,
         {"ids": list(message_ids), "engine_id": engine_id, "now": now},
