@@ -179,7 +179,9 @@ class Settings:
     )
     rate_limit_window_seconds: int = _setting(60, "Length of that window in seconds.", read=_whole(1, 86_400))
     failed_auth_per_minute: int = _setting(
-        30, "Requests with a wrong key that one address may make per minute; 0 = any number.", read=_whole(0, 10**9)
+        30,
+        "Wrong keys, and wrong passwords, that one address may send per minute; 0 = any number.",
+        read=_whole(0, 10**9),
     )
     strict_compat: bool = _setting(
         False, "Refuse what the original API refuses: unknown keys, alternative spellings.", read=_flag

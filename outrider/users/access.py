@@ -1,7 +1,8 @@
 """Who may come in: API keys for programs, e-mail and password for people; guessing is slowed (conventions §2).
 
 A wrong key from an address that has sent too many is answered 429 instead of 401. Right keys from there still work:
-many users share an address, and a key has far too many possible values to be found by guessing.
+many users share an address, and a key has far too many possible values to be found by guessing. Passwords have not:
+after too many wrong ones from an address none is looked at until its minute is over. The two are counted apart.
 """
 
 from datetime import datetime, timedelta
@@ -37,10 +38,12 @@ async def log_in(
     db: Db, email: str, password: str, *, address: str, settings: Settings, now: datetime, wall: datetime
 ) -> str:
     """Open a session; returns its token. `db` commits each statement by itself: failures are counted."""
+    guesser = f"log-in {address}"
+    await _refuse_guesser(db, guesser, settings=settings, wall=wall)
     person = await store.find_person_by_email(db, email.strip().lower())
     password_hash = await store.find_password_hash(db, person.id) if person else None
     if not await is_password(password, password_hash) or person is None:
-        await _count_failure(db, address, settings=settings, wall=wall)
+        await _count_failure(db, guesser, settings=settings, wall=wall)
         raise LogInRefused
     token = make_token()
     await store.insert_session(db, person.id, token_hash=digest(token), expires_at=now + SESSION_LIFETIME, now=now)
@@ -54,6 +57,14 @@ async def find_person(db: Db, session_token: str, *, now: datetime) -> Person | 
 
 async def log_out(db: Db, session_token: str) -> None:
     await store.delete_session(db, token_hash=digest(session_token))
+
+
+async def _refuse_guesser(db: Db, address: str, *, settings: Settings, wall: datetime) -> None:
+    """Before the password is looked at: a right one among many guesses must not get in."""
+    limit = settings.failed_auth_per_minute
+    failures = await store.find_failures(db, address, window=_FAILURE_WINDOW, wall=wall) if limit else None
+    if failures is not None and failures.count >= limit:
+        raise too_many(failures.window_ends_at, wall)
 
 
 async def _count_failure(db: Db, address: str, *, settings: Settings, wall: datetime) -> None:

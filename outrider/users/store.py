@@ -287,6 +287,17 @@ async def record_failure(db: Db, address: str, *, window: timedelta, wall: datet
     return counted
 
 
+async def find_failures(db: Db, address: str, *, window: timedelta, wall: datetime) -> Failures | None:
+    """Of the window that is open at this moment."""
+    sql = """
+        SELECT failure_count AS count, window_started_at + %(window)s AS window_ends_at
+        FROM failed_authentications
+        WHERE address = %(address)s
+          AND window_started_at > %(expired)s
+    """
+    return await fetch_one(db, Failures, sql, {"address": address, "window": window, "expired": wall - window})
+
+
 async def delete_failures(db: Db, *, before: datetime) -> None:
     """Addresses whose window has long ended."""
     await execute(db, "DELETE FROM failed_authentications WHERE window_started_at < %(before)s", {"before": before})
