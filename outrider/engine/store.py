@@ -356,7 +356,9 @@ class UnfinishedLead:
     mailbox_hold_until: datetime | None
 
 
-async def list_unfinished_leads(db: Db, user_id: int, campaign_id: int) -> list[UnfinishedLead]:
+async def list_unfinished_leads(
+    db: Db, user_id: int, campaign_id: int, *, campaign_lead_ids: Sequence[int] | None = None
+) -> list[UnfinishedLead]:
     return await fetch_all(
         db,
         UnfinishedLead,
@@ -373,7 +375,12 @@ async def list_unfinished_leads(db: Db, user_id: int, campaign_id: int) -> list[
          WHERE cl.user_id = %(user_id)s
            AND cl.campaign_id = %(campaign_id)s
            AND cl.status <> 'COMPLETED'
+           AND (%(campaign_lead_ids)s::bigint[] IS NULL OR cl.id = ANY(%(campaign_lead_ids)s))
          ORDER BY cl.id
         """,
-        {"user_id": user_id, "campaign_id": campaign_id},
+        {
+            "user_id": user_id,
+            "campaign_id": campaign_id,
+            "campaign_lead_ids": None if campaign_lead_ids is None else list(campaign_lead_ids),
+        },
     )

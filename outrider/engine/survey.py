@@ -69,9 +69,12 @@ class Explanation:
     retry_at: datetime | None
 
 
-async def explain(db: Db, user_id: int, campaign_id: int, now: datetime) -> list[Explanation]:
-    """Return one reason for every lead of the campaign that is still to get mail, or is kept from it."""
-    return [_explain(row, now) for row in await store.list_unfinished_leads(db, user_id, campaign_id)]
+async def explain(
+    db: Db, user_id: int, campaign_id: int, now: datetime, *, campaign_lead_ids: Sequence[int] | None = None
+) -> list[Explanation]:
+    """Return one reason for every lead (or these) of the campaign that is still to get mail, or is kept from it."""
+    rows = await store.list_unfinished_leads(db, user_id, campaign_id, campaign_lead_ids=campaign_lead_ids)
+    return [_explain(row, now) for row in rows]
 
 
 def _explain(row: store.UnfinishedLead, now: datetime) -> Explanation:
