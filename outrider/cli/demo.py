@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 import tempfile
@@ -33,6 +34,7 @@ from outrider.users import actions as users
 
 _FIRST_MORNING = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)  # a Monday
 _LOGIN = "demo@quaydesk.example"
+_PASSWORD_BYTES = 9
 _SETTLE_SECONDS = 20.0
 _LOOK_SECONDS = 0.25
 _REACTION_SECONDS = 0.1  # nobody reacts before the server has noted that the mail was taken
@@ -44,6 +46,14 @@ class Options:
     exits: bool
     as_json: bool
     seed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How a person and how a program gets in."""
+
+    password: str
+    api_key: str
 
 
 def demo(  # noqa: PLR0917 - typer reads options from parameters
@@ -78,22 +88,24 @@ def _run(place: Installation, options: Options) -> Result | None:
     settings = place.settings
     listener = listen(settings.host, settings.port)
     web = Child("web", ("web", str(listener.fileno())), (listener.fileno(),))
-    api_key = asyncio.run(_make_account(place))
+    login = asyncio.run(_make_account(place))
     children = [web, Child("engine", ("engine",))]
     tree = Tree(children, environ=tree_environment(place), postgres=place.postgres, listener=listener)
     tree.start()
     try:
         wait_until_ready(settings.host, settings.port, tree)
-        return asyncio.run(_until_signal(Stage(place, options, tree, api_key).play()))
+        return asyncio.run(_until_signal(Stage(place, options, tree, login).play()))
     finally:
         tree.end()
 
 
-async def _make_account(place: Installation) -> str:
-    """The only thing that the API cannot do: an account and its first key."""
+async def _make_account(place: Installation) -> Login:
+    """The only thing that the API cannot do: an account with its first key and a password."""
+    password, now = secrets.token_urlsafe(_PASSWORD_BYTES), place.clock.now()
     async with opened(place) as database, database.transaction() as db:
-        made = await users.create_account(db, email=_LOGIN, name="Quaydesk", now=place.clock.now())
-        return made.api_key
+        made = await users.create_account(db, email=_LOGIN, name="Quaydesk", now=now)
+        await users.set_password(db, token=made.link_token, password=password, now=now)
+        return Login(password, made.api_key)
 
 
 async def _until_signal(story: Coroutine[Any, Any, Result]) -> Result | None:
@@ -110,11 +122,11 @@ async def _until_signal(story: Coroutine[Any, Any, Result]) -> Result | None:
 class Stage:
     """The demo while it plays: the installation, the mail world, the receiver of webhooks, one campaign."""
 
-    def __init__(self, place: Installation, options: Options, tree: Tree, api_key: str) -> None:
+    def __init__(self, place: Installation, options: Options, tree: Tree, login: Login) -> None:
         self._place = place
         self._options = options
         self._tree = tree
-        self._api_key = api_key
+        self._login = login
         self._base = f"http://{place.settings.host}:{place.settings.port}"
         self._sandbox = Sandbox(seed=options.seed, clock=place.clock, pace=Pace(least_wall_seconds=_REACTION_SECONDS))
         self._receiver = Receiver()
@@ -122,7 +134,7 @@ class Stage:
 
     async def play(self) -> Result:
         started_at = time.monotonic()
-        headers = {"x-api-key": self._api_key}
+        headers = {"x-api-key": self._login.api_key}
         async with (
             self._sandbox,
             self._receiver,
@@ -160,6 +172,7 @@ class Stage:
             async for _ in story.watch(self._campaign_id):
                 pass
             return
+        self._tell_login()
         with Live(console=out, refresh_per_second=8) as live:
             async for figures in story.watch(self._campaign_id):
                 now, receiver = self._place.clock.now(), self._receiver
@@ -204,5 +217,11 @@ class Stage:
             out.print(
                 f"\nIt stays up at [bold]{self._base}[/bold] (API reference: {self._base}/docs). Ctrl-C stops it."
             )
-            out.print(f"login    {_LOGIN}\nAPI key  {self._api_key}", soft_wrap=True)
-            out.print(f"try      curl '{self._base}/api/v1/campaigns?api_key={self._api_key}'", soft_wrap=True)
+            self._tell_login()
+            key = self._login.api_key
+            out.print(f"API key  {key}", soft_wrap=True)
+            out.print(f"try      curl '{self._base}/api/v1/campaigns?api_key={key}'", soft_wrap=True)
+
+    def _tell_login(self) -> None:
+        out.print(f"web app  {self._base}/app/", soft_wrap=True)
+        out.print(f"login    {_LOGIN} / password {self._login.password}", soft_wrap=True)
