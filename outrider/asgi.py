@@ -36,6 +36,7 @@ from outrider.messages import files
 from outrider.tracking import api as tracking
 from outrider.tracking.hits import Gatherer
 from outrider.users.access import authenticate
+from outrider.web import pages as web
 from outrider.webhooks import api as webhooks
 from outrider.webhooks.policy import use_settings
 from outrider.wiring import wire
@@ -52,7 +53,7 @@ APIS: tuple[Api, ...] = (
 )
 """Every slice with routes under /api/v1 adds its line here."""
 
-ROUTES: tuple[BaseRoute, ...] = (*tracking.routes, *files.routes)
+ROUTES: tuple[BaseRoute, ...] = (*tracking.routes, *files.routes, *web.routes)
 """What is no part of the API: no key, no envelope."""
 
 _SMALLEST_COMPRESSED = 1025
