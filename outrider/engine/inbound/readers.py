@@ -75,9 +75,8 @@ class Inbound:
         self._failures: Counter[tuple[int, str, int]] = Counter()
 
     def keep_copy(self, mailbox_id: int, raw: bytes) -> None:
-        """File a sent mail in Sent, soon; while the mailbox cannot be read, the latest are kept."""
-        if mailbox_id in self._tasks:
-            self._copies.setdefault(mailbox_id, deque(maxlen=_KEPT_COPIES)).append(raw)
+        """File a sent mail in Sent, soon; while the mailbox cannot be read yet, or any more, the latest are kept."""
+        self._copies.setdefault(mailbox_id, deque(maxlen=_KEPT_COPIES)).append(raw)
 
     async def run(self, leased: Callable[[], Iterable[int]]) -> None:
         """Keep one task for each leased mailbox, until cancelled."""
@@ -88,7 +87,8 @@ class Inbound:
                     self._tasks[mailbox_id] = asyncio.create_task(self._read_for_ever(mailbox_id))
                 for mailbox_id in self._tasks.keys() - wanted:
                     self._tasks.pop(mailbox_id).cancel()
-                    self._copies.pop(mailbox_id, None)
+                for mailbox_id in self._copies.keys() - wanted:
+                    del self._copies[mailbox_id]
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
             for task in self._tasks.values():
@@ -102,6 +102,7 @@ class Inbound:
                 await self._read(mailbox_id)
                 failures = 0
             except Gone:
+                self._copies.pop(mailbox_id, None)
                 await asyncio.sleep(_IDLE_SECONDS)
                 continue
             except ImapError as error:
