@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Caller
-from tests.contract.shape import assert_shape
 from tests.support.curl import Answer
+from tests.support.shape import assert_shape, example
 
 pytestmark = pytest.mark.xdist_group("contract")
 EXAMPLES = Path(__file__).parent / "examples"
@@ -22,10 +22,6 @@ def request(name: str) -> str:
 
 SETTINGS, SCHEDULE, SEQUENCES = request("settings"), request("schedule"), request("sequences")
 MAILBOX, LEADS, WEBHOOK = request("mailbox"), request("leads"), request("webhook")
-
-
-def example(name: str) -> Any:
-    return json.loads((EXAMPLES / f"{name}.json").read_text("utf-8"))
 
 
 def good(answer: Answer) -> Any:

@@ -4,10 +4,13 @@ Keys beyond the example are allowed (the contract allows them everywhere), value
 nothing more can be said.
 """
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+_TESTS = Path(__file__).parents[1]
 _FIELD = re.compile(r"[a-z][A-Za-z0-9_]*")
 _SPELLINGS = (
     ("a time in UTC with milliseconds", re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")),
@@ -17,6 +20,11 @@ _SPELLINGS = (
     ("a per cent", re.compile(r"\d+%")),
     ("a message id", re.compile(r"<[^<>\s]+@[^<>\s]+>")),
 )
+
+
+def example(name: str, *, area: str = "contract") -> Any:
+    """An example of the reference: answers under `contract`, what receivers get under `webhooks`."""
+    return json.loads((_TESTS / area / "examples" / f"{name}.json").read_text("utf-8"))
 
 
 def assert_shape(answer: Any, example: Any) -> None:

@@ -1,0 +1,54 @@
+"""One installation for all campaigns of these tests, on a clock that makes nine seconds of a day, and its mail world.
+
+The tests do not disturb each other: each has mailboxes, leads and a campaign of its own.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from outrider.kit.clock import Clock
+from outrider.sandbox import Pace, People, Sandbox
+from tests.support.installation import Account, Place, running_installation
+from tests.support.receiver import Receiver, receiving
+
+MONDAY = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
+SPEED = 10_000
+NOBODY_ACTS = People(
+    open=0, click=0, reply=0, out_of_office=0, unsubscribe=0, bounce_at_rcpt=0, bounce_later=0, german=0
+)
+REACTION_SECONDS = 0.25  # on the wall: nobody reacts before the server has noted that the mail was taken
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    clock = Clock.starting_at(MONDAY, speed=SPEED)
+    with running_installation(tmp_path_factory.mktemp("installation"), clock=clock) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def account(place: Place) -> Account:
+    return place.create_account("owner@quaydesk.example")
+
+
+@pytest.fixture(scope="session")
+async def api(place: Place, account: Account) -> AsyncIterator[httpx.AsyncClient]:
+    async with place.api(account.api_key) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def sandbox(place: Place) -> AsyncIterator[Sandbox]:
+    """People do what a test tells them to, and nothing else."""
+    pace = Pace(least_wall_seconds=REACTION_SECONDS).times(0.1)
+    async with Sandbox(people=NOBODY_ACTS, seed="e2e", clock=place.clock, pace=pace) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as running:
+        yield running
