@@ -9,7 +9,6 @@ import psycopg
 from rich.console import Console
 
 from outrider.config import SettingError
-from outrider.kit.clock import InvalidClock
 from outrider.kit.crypto import WrongSecretKeyError
 from outrider.kit.db import describe_failure
 from outrider.kit.errors import Problem
@@ -19,7 +18,7 @@ from outrider.kit.postgres import EmbeddedPostgresError
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-_EXPECTED = (SettingError, InvalidClock, WrongSecretKeyError, MigrationError, EmbeddedPostgresError, Problem)
+_EXPECTED = (SettingError, WrongSecretKeyError, MigrationError, EmbeddedPostgresError, Problem)
 
 
 class Failure(Exception):

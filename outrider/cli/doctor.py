@@ -66,7 +66,7 @@ def _python() -> Finding:
 
 
 def _data_dir(folder: Path) -> Finding:
-    place = next(each for each in (folder, *folder.parents) if each.is_dir())
+    place = next(each for each in (folder, *folder.parents) if each.exists())
     try:
         tempfile.TemporaryFile(dir=place).close()
     except OSError as error:

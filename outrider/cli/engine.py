@@ -16,6 +16,8 @@ from outrider.kit.jobs import use_clock
 from outrider.webhooks.policy import use_settings
 from outrider.wiring import wire
 
+_LONGEST_FINISH_SECONDS = 25  # the parent waits for 20
+
 
 def main() -> None:
     """Send, read and deliver until SIGTERM."""
@@ -30,9 +32,7 @@ async def _run(settings: Settings) -> None:
     use_clock(clock)
     use_settings(settings)
     wire()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = _stop_on_signals()
     if settings.database_url is None:
         raise AssertionError("the parent passes the database on")
     database = await Database.open(settings.database_url, max_size=settings.pool_size)
@@ -41,6 +41,18 @@ async def _run(settings: Settings) -> None:
             await Engine(database, settings, clock, vault, http=http).run(stop)
     finally:
         await database.close()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+
+    def finish() -> None:
+        signal.alarm(_LONGEST_FINISH_SECONDS)  # ends the process: an orphan has nobody who would kill it
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, finish)
+    return stop
 
 
 if __name__ == "__main__":

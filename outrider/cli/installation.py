@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from outrider.cli.console import Failure
 from outrider.config import Settings, load_settings, variable
-from outrider.kit.clock import Clock
+from outrider.kit.clock import Clock, InvalidClock
 from outrider.kit.crypto import Vault, check_secret_key, load_or_create_secret_key, set_vault
 from outrider.kit.db import Database
 from outrider.kit.log import set_up_logging
@@ -49,7 +49,7 @@ def installation(**overrides: object) -> Iterator[Installation]:
     set_up_logging(settings.log_level)
     vault = Vault(settings.secret_key or _stored_key(settings))
     set_vault(vault)
-    clock = Clock.parse(settings.clock)
+    clock = _clock(settings)
     if settings.database_url is not None:
         yield Installation(settings, environ, clock, vault, None)
         return
@@ -82,6 +82,13 @@ def environment(overrides: Mapping[str, object]) -> dict[str, str]:
     """The environment with some settings replaced; None leaves a setting as it is."""
     given = {variable(name): str(value) for name, value in overrides.items() if value is not None}
     return {**os.environ, **given}
+
+
+def _clock(settings: Settings) -> Clock:
+    try:
+        return Clock.parse(settings.clock)
+    except InvalidClock as error:
+        raise Failure(f"{variable('clock')} {error}.") from error
 
 
 def _stored_key(settings: Settings) -> str:

@@ -145,8 +145,16 @@ async def _work_for_ever(ctx: JobContext, *, queues: Sequence[str] | None, concu
         try:
             await _work(ctx, queues=queues, concurrency=concurrency, wait=True)
         except (exceptions.ConnectorException, psycopg.Error) as error:
+            _raise_if_cancelled()
             log.warning("job worker lost the database", reason=describe_failure(error.__cause__ or error))
         await asyncio.sleep(_RESTART_AFTER_SECONDS)
+
+
+def _raise_if_cancelled() -> None:
+    """A worker that is cancelled while the database is away fails with an error of the database instead."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _work(ctx: JobContext, *, queues: Sequence[str] | None, concurrency: int, wait: bool) -> None:
@@ -210,6 +218,7 @@ async def _keep_in_order(database: Database) -> None:
                 await rescue_stalled_jobs(db)
                 await delete_old_jobs(db)
         except psycopg.Error as error:
+            _raise_if_cancelled()
             log.warning("stalled jobs were not looked for", reason=describe_failure(error))
         await asyncio.sleep(_RESCUE_EVERY_SECONDS)
 
