@@ -72,6 +72,12 @@ class Round:
     manual: list[tuple[LeadFacts, StepFacts]] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
 
+    def find_step(self, campaign_id: int, step_id: int | None) -> StepFacts | None:
+        return next((step for step in self.steps.get(campaign_id, ()) if step.id == step_id), None)
+
+    def has_room_for_new_leads(self, campaign_id: int) -> bool:
+        return gates.first_hold(self.case(campaign_id, is_first_mail=True)) is None
+
     def case(self, campaign_id: int, **more: object) -> Case:
         return Case(
             now=self.now,
@@ -116,7 +122,9 @@ async def plan(
 async def _load_round(db: Db, mailboxes: Iterable[MailboxFacts], now: datetime) -> Round:
     free = {mailbox.id: mailbox for mailbox in mailboxes if gates.first_hold(Case(now=now, mailbox=mailbox)) is None}
     pairs = await store.list_pairs(db, list(free)) if free else []
-    round_ = await load_campaigns(db, {pair.campaign_id for pair in pairs}, now)
+    campaign_ids = {pair.campaign_id for pair in pairs}
+    await store.lock_campaigns(db, campaign_ids)
+    round_ = await load_campaigns(db, campaign_ids, now)
     round_.mailboxes = free
     for pair in pairs:
         campaign = round_.campaigns[pair.campaign_id]
@@ -144,18 +152,27 @@ async def load_campaigns(db: Db, campaign_ids: Iterable[int], now: datetime) -> 
 
 
 async def _pick_retries(db: Db, round_: Round) -> None:
-    """A mail that was put off goes before anything else of its mailbox."""
+    """A mail that was put off goes before anything else of its mailbox; one whose step is gone is forgotten."""
+    campaign_ids = {pair.campaign_id for pair in round_.ready}
     ids = await store.list_due_retries(
-        db, list(round_.mailboxes), list({pair.campaign_id for pair in round_.ready}), round_.now
+        db,
+        list(round_.mailboxes),
+        list(campaign_ids),
+        round_.now,
+        open_for_new=[each for each in campaign_ids if round_.has_room_for_new_leads(each)],
     )
+    lost: list[int] = []
     for lead in await _list_in_order(db, ids):
         mailbox = round_.mailboxes.get(lead.retry_mailbox_id or 0)
-        steps = round_.steps.get(lead.campaign_id, ())
-        step = next((step for step in steps if step.id == lead.retry_step_id), None)
-        if mailbox and step and _passes(round_, lead, is_first_mail=lead.last_step_number == 0):
+        step = round_.find_step(lead.campaign_id, lead.retry_step_id)
+        if step is None and lead.retry_message_id is not None:
+            lost.append(lead.retry_message_id)
+        elif step and mailbox and _passes(round_, lead, is_first_mail=lead.last_step_number == 0):
             variants = round_.variants.get(step.id, ())
             variant = next((variant for variant in variants if variant.id == lead.retry_variant_id), None)
             _take(round_, Pick(lead, mailbox, step, variant))
+    if lost:
+        await ledger.release(db, lost)
 
 
 async def _pick_follow_ups(db: Db, round_: Round) -> None:
@@ -171,8 +188,7 @@ async def _pick_new_leads(db: Db, round_: Round) -> None:
     """A new lead goes to the mailbox that has been idle longest, within the campaign's cap of the day."""
     pairs: dict[int, list[Pair]] = {}
     for pair in round_.ready:
-        case = round_.case(pair.campaign_id, is_first_mail=True)
-        if pair.mailbox_id in round_.mailboxes and gates.first_hold(case) is None:
+        if pair.mailbox_id in round_.mailboxes and round_.has_room_for_new_leads(pair.campaign_id):
             pairs.setdefault(pair.mailbox_id, []).append(pair)
     if not pairs:
         return

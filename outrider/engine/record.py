@@ -53,7 +53,12 @@ async def record(db: Db, results: Sequence[Result]) -> set[int]:
     """Record these results; returns the campaigns in which a lead may have come to its end."""
     finals = [(result, final) for result in results if (final := _final(result)) is not None]
     open_ids = await ledger.record_outcomes(db, [final for _, final in finals]) if finals else set()
+    # Those that another engine has settled meanwhile as in doubt were taken after all.
+    await ledger.settle(db, [final.id for r, final in finals if is_taken(r) and final.id not in open_ids])
     finals = [(result, final) for result, final in finals if final.id in open_ids]
+    bounced = [_bounce(result, final) for result, final in finals if final.bounce_kind]
+    if bounced:  # first: a lead that is blocked by it does not become COMPLETED
+        await bounces.apply(db, bounced)
     await _advance(db, finals)
     await _tell(db, finals)
     await _put_off(db, [result for result in results if _final(result) is None])
@@ -118,6 +123,8 @@ async def _tell(db: Db, finals: Sequence[tuple[Result, Recorded]]) -> None:
     rows += [_event_row(attempt, "FAILED", at) for attempt, at in doubtful]
     if rows:
         await ledger.record_events(db, rows)
+    if doubtful:
+        await ledger.settle_seen(db, [attempt.message_id for attempt, _ in doubtful])
     await emit(
         db,
         *(
@@ -133,9 +140,6 @@ async def _tell(db: Db, finals: Sequence[tuple[Result, Recorded]]) -> None:
             if final.sent_at
         ),
     )
-    bounced = [_bounce(result, final) for result, final in finals if final.bounce_kind]
-    if bounced:
-        await bounces.apply(db, bounced)
 
 
 def _event_row(attempt: Attempt, kind: str, at: datetime) -> EventRow:
@@ -159,6 +163,9 @@ def _bounce(result: Result, final: Recorded) -> Bounced:
 
 async def _put_off(db: Db, results: Sequence[Result]) -> None:
     """Mails that were surely not taken are due again; a mailbox that was refused waits, its mails with it."""
+    attempts = {result.attempt.message_id: result.tries + 1 for result in results}
+    open_ids = await ledger.lock_handed_over(db, attempts) if attempts else set()
+    results = [result for result in results if result.attempt.message_id in open_ids]
     if not results:
         return
     backoffs = await state.lock_backoffs(db, [result.attempt.mailbox_id for result in results])
@@ -167,12 +174,21 @@ async def _put_off(db: Db, results: Sequence[Result]) -> None:
         said = result.outcome
         if not isinstance(said, Deferred | Rejected):
             continue
-        backoff = backoffs.get(result.attempt.mailbox_id)
-        if said.scope in (Scope.RECIPIENT, Scope.MESSAGE):
+        is_for_mail = said.scope in (Scope.RECIPIENT, Scope.MESSAGE)
+        if is_for_mail:
             retry_at = result.at + _step(_MAIL_RETRIES, result.tries)
         else:
-            retry_at = await _hold_mailbox(db, result, said, backoff)
-        deferrals.append(Deferral(result.attempt.message_id, retry_at, said.reply_code, said.enhanced_code, said.text))
+            retry_at = await _hold_mailbox(db, result, said, backoffs.get(result.attempt.mailbox_id))
+        deferrals.append(
+            Deferral(
+                id=result.attempt.message_id,
+                retry_at=retry_at,
+                reply_code=said.reply_code,
+                enhanced_code=said.enhanced_code,
+                reply_text=said.text,
+                counts=is_for_mail,
+            )
+        )
     await ledger.defer(db, deferrals)
     await take_back(db, [result.attempt for result in results])
 

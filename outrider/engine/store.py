@@ -4,7 +4,7 @@ These queries run over all accounts at once: the engine serves the mailboxes tha
 are, and every row it writes back carries its own account.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -12,6 +12,8 @@ from uuid import UUID
 from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, StepFacts, Text, VariantFacts
 from outrider.kit.db import Db, fetch_all, fetch_dicts
 from outrider.mailboxes.models import Mailbox
+
+_PLANNING_LOCK = 7431
 
 
 async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_free: bool) -> list[MailboxFacts]:
@@ -186,22 +188,46 @@ async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], now: datetime, *, p
     return [row["id"] for row in rows]
 
 
-async def list_due_retries(db: Db, mailbox_ids: Sequence[int], campaign_ids: Sequence[int], now: datetime) -> list[int]:
-    """Return the campaign leads of mails that were not taken before and may be tried again now."""
+async def list_due_retries(
+    db: Db, mailbox_ids: Sequence[int], campaign_ids: Sequence[int], now: datetime, *, open_for_new: Sequence[int]
+) -> list[int]:
+    """Return the campaign leads of mails that were not taken before and may be tried again now, one per mailbox.
+
+    `open_for_new`: the campaigns that have room for first mails today.
+    """
     rows = await fetch_dicts(
         db,
         """
-        SELECT DISTINCT ON (mailbox_id) campaign_lead_id
-          FROM dispatches
-         WHERE mailbox_id = ANY(%(mailbox_ids)s)
-           AND campaign_id = ANY(%(campaign_ids)s)
-           AND state = 'DEFERRED'
-           AND retry_at <= %(now)s
-         ORDER BY mailbox_id, retry_at
+        SELECT DISTINCT ON (d.mailbox_id) d.campaign_lead_id
+          FROM dispatches AS d
+          JOIN campaign_leads AS cl ON cl.id = d.campaign_lead_id
+         WHERE d.mailbox_id = ANY(%(mailbox_ids)s)
+           AND d.campaign_id = ANY(%(campaign_ids)s)
+           AND d.state = 'DEFERRED'
+           AND d.retry_at <= %(now)s
+           AND (cl.last_step_number > 0 OR d.campaign_id = ANY(%(open_for_new)s))
+         ORDER BY d.mailbox_id, d.retry_at
         """,
-        {"mailbox_ids": list(mailbox_ids), "campaign_ids": list(campaign_ids), "now": now},
+        {
+            "mailbox_ids": list(mailbox_ids),
+            "campaign_ids": list(campaign_ids),
+            "open_for_new": list(open_for_new),
+            "now": now,
+        },
     )
     return [row["campaign_lead_id"] for row in rows]
+
+
+async def lock_campaigns(db: Db, campaign_ids: Iterable[int]) -> None:
+    """Plan these campaigns alone until the end of the transaction, so that their caps and shares are exact."""
+    await fetch_dicts(
+        db,
+        """
+        SELECT pg_advisory_xact_lock(%(key)s, (campaign_id %% 2147483647)::integer)
+          FROM unnest(%(campaign_ids)s::bigint[]) AS campaign_id
+        """,
+        {"key": _PLANNING_LOCK, "campaign_ids": sorted(campaign_ids)},
+    )
 
 
 async def lock_new_leads(db: Db, wanted: Mapping[int, int], now: datetime) -> list[int]:

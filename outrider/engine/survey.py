@@ -4,7 +4,7 @@ The leads' own reasons are stored when the planner meets them; `explain` puts th
 lead not sent has one visible reason).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -27,6 +27,8 @@ class Held(Protocol):
     def hold_code(self) -> str | None: ...
     @property
     def hold_text(self) -> str | None: ...
+    @property
+    def hold_until(self) -> datetime | None: ...
 
 
 async def survey(db: Db, engine_id: UUID, now: datetime) -> None:
@@ -40,22 +42,28 @@ async def survey(db: Db, engine_id: UUID, now: datetime) -> None:
     await _store_changes(db, mailboxes, holds, state.record_holds)
 
 
-async def _store_changes(
-    db: Db, rows: Sequence[Held], holds: Sequence[Hold | None], record: Callable[..., object]
-) -> None:
+Record = Callable[
+    [Db, Sequence[int], Sequence[str | None], Sequence[str | None], Sequence[datetime | None]], Awaitable[None]
+]
+
+
+async def _store_changes(db: Db, rows: Sequence[Held], holds: Sequence[Hold | None], record: Record) -> None:
     changed = [
         (row, hold)
         for row, hold in zip(rows, holds, strict=True)
-        if (row.hold_code, row.hold_text) != ((hold.code, hold.text) if hold else (None, None))
+        if Hold(row.hold_code or "", row.hold_text or "", row.hold_until) != (hold or _NOTHING)
     ]
     if changed:
-        await record(  # type: ignore[misc]
+        await record(
             db,
             [row.id for row, _ in changed],
-            [hold and hold.code for _, hold in changed],
-            [hold and hold.text for _, hold in changed],
-            [hold and hold.retry_at for _, hold in changed],
+            [hold.code if hold else None for _, hold in changed],
+            [hold.text if hold else None for _, hold in changed],
+            [hold.retry_at if hold else None for _, hold in changed],
         )
+
+
+_NOTHING = Hold("", "")
 
 
 @dataclass(frozen=True, slots=True)

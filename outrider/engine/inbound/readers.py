@@ -19,7 +19,7 @@ from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Database, describe_failure
 from outrider.kit.log import get_logger
-from outrider.mail.imap import Folder, FolderRole, ImapError, LoginRefused, Session
+from outrider.mail.imap import CommandRefused, Folder, FolderRole, ImapError, LoginRefused, Session
 from outrider.mail.imap.answers import Fetched
 from outrider.mail.server import Server
 from outrider.mail.tls import TlsContexts
@@ -232,7 +232,10 @@ class Inbound:
             reading.copies.clear()
             return
         while reading.copies:
-            await session.append(folder.name, reading.copies[0])
+            try:
+                await session.append(folder.name, reading.copies[0])
+            except CommandRefused as error:  # no room, no right: the mail itself was sent
+                log.warning("a sent mail is not copied", mailbox_id=reading.mailbox.id, reason=str(error))
             reading.copies.popleft()
 
     async def _settle_doubtful(self, session: Session, reading: Reading) -> None:
@@ -243,6 +246,10 @@ class Inbound:
         async with self._database.connection() as db:
             doubtful = await ledger.list_doubtful(db, reading.mailbox.id)
         for message_id, rfc_id in doubtful:
-            if await session.search_message_id(folder.name, rfc_id):
+            try:
+                is_there = bool(await session.search_message_id(folder.name, rfc_id))
+            except CommandRefused:
+                return
+            if is_there:
                 async with self._database.transaction() as db:
                     await ledger.settle(db, [message_id])
