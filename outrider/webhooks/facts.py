@@ -75,7 +75,7 @@ class PersonFacts(LeadFacts):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A mail that was received, or one of a thread."""
+    """A mail that was received, or one of a thread; `at`: when it was sent, or says that it was."""
 
     id: int
     campaign_lead_id: int | None
@@ -238,7 +238,7 @@ async def list_threads(
             FROM messages
             WHERE campaign_lead_id = ANY(%(ids)s)
               AND step_id IS NULL
-              AND kind IN ('MANUAL', 'REPLY', 'AUTO_REPLY')
+              AND kind IN ('MANUAL', 'REPLY')
         ) AS thread
         LEFT JOIN message_bodies ON message_bodies.message_id = thread.id
         WHERE thread.user_id = ANY(%(user_ids)s)

@@ -85,7 +85,7 @@ def replied(_happened: Replied, mail: MailFacts, reply: Received, own: Collectio
     new_text = reply.new_text
     message = reply.message(new_text)
     return {
-        **_mail(mail, reply.time, policy),
+        **_mail(mail, reply.letter.at, policy),
         "reply_source": "MANUAL" if mail.kind == "MANUAL" else "CAMPAIGN",
         "cc_emails": [address for address in reply.letter.cc if address.lower() != mail.from_email.lower()],
         "time_replied": message["time"],

@@ -1,9 +1,8 @@
-"""A mail that came in, as payloads tell of it: what is new in it, when it was written, who wrote it."""
+"""A mail that came in, as payloads tell of it: what is new in it and who wrote it."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from outrider.kit.db import Db
@@ -17,7 +16,6 @@ from outrider.webhooks.spelling import identifier, offset_time
 
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 _TOP_OF_HTML = 20_000
-_TRUSTED_DATE = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +26,10 @@ class Received:
     headers: Incoming | None
 
     @property
-    def time(self) -> datetime:
-        """When it says it was written; when it arrived, if that is a day or more apart."""
-        written = self.headers.date if self.headers else None
-        if written is None or abs(written - self.letter.at) > _TRUSTED_DATE:
-            return self.letter.at
-        return written
+    def message_id(self) -> str | None:
+        """None if it came without one, whatever it is stored under."""
+        is_made_up = self.headers is not None and self.headers.message_id is None
+        return None if is_made_up else identifier(self.letter.message_id)
 
     @property
     def html(self) -> str:
@@ -54,7 +50,7 @@ class Received:
     def reply(self) -> Reply:
         text = self.letter.text or html_to_text((self.letter.html or "")[:_TOP_OF_HTML])
         if self.headers is None:
-            return Reply((self.letter.from_email,), None, (), text)
+            return Reply(tuple(filter(None, [self.letter.from_email])), None, (), text)
         return Reply(
             authors=tuple(author.address for author in self.headers.authors),
             sender=self.headers.sender.address if self.headers.sender else None,
@@ -65,10 +61,10 @@ class Received:
     def message(self, text: str) -> dict[str, Any]:
         """The `reply_message` of payloads; `text` is the new text."""
         return {
-            "message_id": identifier(self.letter.message_id),
+            "message_id": self.message_id,
             "html": self.html,
             "text": text,
-            "time": offset_time(self.time),
+            "time": offset_time(self.letter.at),
         }
 
 

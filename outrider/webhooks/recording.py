@@ -105,7 +105,7 @@ async def record_replied(db: Db, replies: Sequence[Replied]) -> None:
             continue
         payload = payloads.replied(happened, mail, reply, own.get(happened.user_id, ()), policy())
         due_at = happened.at + _CATEGORISATION if mail.waits_for_category else happened.at
-        events.append(each.event(payload, at=reply.time, due_at=due_at))
+        events.append(each.event(payload, at=reply.letter.at, due_at=due_at))
     await outbox.insert_events(db, events)
 
 
@@ -218,7 +218,7 @@ async def record_untracked_replies(db: Db, replies: Sequence[UntrackedReplyRecei
         mailbox, reply = mailboxes.get(each.happened.mailbox_id), received.get(each.happened.message_id)
         if mailbox is not None and reply is not None:
             payload = payloads.untracked_reply(each.happened, mailbox, reply, policy())
-            events.append(each.event(payload, at=reply.time))
+            events.append(each.event(payload, at=reply.letter.at))
     await outbox.insert_events(db, events)
 
 

@@ -112,20 +112,30 @@ async def test_a_long_reply_has_a_short_preview(db: Db) -> None:
 
 
 @pytest.mark.parametrize(
-    ("date", "shown"),
+    ("raw", "shown"),
     [
-        ("Mon, 30 Mar 2026 11:40:00 +0000", "2026-03-30T11:40:00+00:00"),
-        ("Mon, 30 Mar 2026 13:40:00 +0200", "2026-03-30T11:40:00+00:00"),
-        ("Sat, 28 Mar 2026 11:40:00 +0000", "2026-03-30T11:42:08+00:00"),
-        ("nonsense", "2026-03-30T11:42:08+00:00"),
+        (b"Message-ID: <a@b.example>\r\n\r\nYes", "<CAK9x+qd71@mail.tallowworks.example>"),
+        (b"From: sam@tallowworks.example\r\n\r\nYes", None),
     ],
 )
-async def test_the_date_of_a_reply_counts_if_it_is_within_a_day_of_arrival(db: Db, date: str, shown: str) -> None:
+async def test_a_reply_without_a_message_id_has_none(db: Db, raw: bytes, shown: str | None) -> None:
     await scene.play(db, "EMAIL_REPLY")
-    await scene.reply(db, raw=f"Date: {date}\r\nFrom: sam@tallowworks.example\r\n\r\nYes".encode())
+    await scene.reply(db, raw=raw)
     await recording.record_replied(db, [happenings.Replied(**WITH_MAIL, reply_id=REPLY, at=REPLIED_AT)])
     [payload] = await told(db)
-    assert payload["time_replied"] == payload["event_timestamp"] == payload["reply_message"]["time"] == shown
+    assert payload["message_id"] == payload["reply_message"]["message_id"] == shown
+
+
+async def test_a_reply_without_a_sender_is_the_leads(db: Db) -> None:
+    await scene.play(db, "EMAIL_REPLY")
+    await scene.reply(db, from_email="")
+    await recording.record_replied(db, [happenings.Replied(**WITH_MAIL, reply_id=REPLY, at=REPLIED_AT)])
+    [payload] = await told(db)
+    assert payload["leadCorrespondence"] == {
+        "targetLeadEmail": "mira@tallowworks.example",
+        "replyReceivedFrom": "mira@tallowworks.example",
+        "repliedCompanyDomain": "Unknown",
+    }
 
 
 async def test_who_answered_is_read_from_the_headers(db: Db) -> None:
@@ -306,7 +316,7 @@ async def test_untracked_replies(db: Db) -> None:
         subject="Question",
         sent_at=UNTRACKED_AT,
         html="<p>Who are you?</p>",
-        raw=b"From: Kim Orr <kim@orr.example>\r\nSubject: Question\r\n\r\nWho are you?",
+        raw=b"From: Kim Orr <kim@orr.example>\r\nMessage-ID: <k1@orr.example>\r\n\r\nWho are you?",
     )
     reply = happenings.UntrackedReplyReceived(user_id=USER, mailbox_id=MAILBOX, message_id=700, at=UNTRACKED_AT)
     await recording.record_untracked_replies(db, [reply])
