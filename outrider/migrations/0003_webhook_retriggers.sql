@@ -2,6 +2,7 @@
 
 CREATE TABLE webhook_retriggers (
     id                uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    number            bigint NOT NULL GENERATED ALWAYS AS IDENTITY,     -- their order
     user_id           bigint NOT NULL REFERENCES accounts ON DELETE CASCADE,
     client_id         bigint REFERENCES clients ON DELETE CASCADE,      -- asked for by the key of this client
     campaign_id       bigint REFERENCES campaigns ON DELETE CASCADE,    -- null: all that the key may see
@@ -16,7 +17,7 @@ CREATE TABLE webhook_retriggers (
     updated_at        timestamptz NOT NULL,
     completed_at      timestamptz
 );
-CREATE INDEX webhook_retriggers_user_id ON webhook_retriggers (user_id, created_at DESC);
+CREATE INDEX webhook_retriggers_user_id ON webhook_retriggers (user_id, number);
 CREATE INDEX webhook_retriggers_campaign_id ON webhook_retriggers (campaign_id);
 
 ALTER TABLE webhook_deliveries

@@ -68,7 +68,7 @@ async def list_retriggers(
               OR client_id = %(scope)s
               OR campaign_id IN (SELECT id FROM campaigns WHERE user_id = %(user_id)s AND client_id = %(scope)s)
           )
-        ORDER BY created_at DESC, id
+        ORDER BY number DESC
         LIMIT %(limit)s::bigint
         """,  # noqa: S608 - the columns are a constant
         {
@@ -185,7 +185,7 @@ async def _find_running(db: Db, user_id: int, selection: Selection) -> Retrigger
           AND status IN ('QUEUED', 'PROCESSING')
           AND (%(campaign_id)s::bigint IS NULL OR campaign_id IS NULL OR campaign_id = %(campaign_id)s)
           AND (%(scope)s::bigint IS NULL OR client_id = %(scope)s OR campaign_id = %(campaign_id)s)
-        ORDER BY created_at DESC, id
+        ORDER BY number DESC
         LIMIT 1
         """,  # noqa: S608 - the columns are a constant
         {"user_id": user_id, "campaign_id": selection.campaign_id, "scope": selection.scope},
