@@ -23,8 +23,8 @@ _CAMPAIGNS, _MAILBOXES, _LEADS, _EVENTS, _REPLIES = 20, 50, 50, 20, 50
 _MOST_ROWS = 2000
 _LONGEST_NUMBER = 19  # digits: what is shorter fits into a bigint
 _CHARACTERS_A_LINE = 80
-_HEIGHTS = (8, 16, 28)
-"""Lines of text up to which a frame is small, medium, large; longer mails scroll."""
+_HEIGHTS = (5, 9, 15, 24)
+"""Lines of text up to which a frame has its first, second … size (app.css); longer mails scroll."""
 _LONGEST_MEASURED = 20_000
 _MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "

@@ -13,7 +13,7 @@ from outrider.engine.survey import Explanation
 from outrider.web.store import CampaignLine, LeadLine, MailboxLine
 
 _SMALLEST_BASE = 20
-_ONE_DECIMAL_BELOW = 10
+_ONE_DECIMAL_BELOW = 9.95
 _SAY_WHEN = {"NOT_DUE", "BEFORE_START"}
 """Reasons whose sentence names the time itself."""
 
