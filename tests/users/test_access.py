@@ -189,3 +189,7 @@ class TestLogIn:
                 await self.log_in(db, settings, now, email=email, password="wrong-password")
         with pytest.raises(TooMany):
             await self.log_in(db, settings, now, email="nora@hexly.example", password="wrong-password")
+        with pytest.raises(TooMany):  # a right one among many guesses
+            await self.log_in(db, settings, now, email="nora@hexly.example", password=PASSWORD)
+        with pytest.raises(KeyInvalid):  # programs are counted by themselves
+            await admit(db, "wrong-key", settings, SYSTEM_CLOCK.wall())
