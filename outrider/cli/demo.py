@@ -32,7 +32,7 @@ from outrider.kit.db import Database
 from outrider.sandbox import Pace, Sandbox, steps_by_phrase
 from outrider.users import actions as users
 
-_FIRST_MORNING = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)  # a Monday
+_BEGINNING = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)  # a Sunday evening: set up overnight, the week is ahead
 _LOGIN = "demo@quaydesk.example"
 _PASSWORD_BYTES = 9
 _SETTLE_SECONDS = 20.0
@@ -70,7 +70,7 @@ def demo(  # noqa: PLR0917 - typer reads options from parameters
     with clear_failures(), tempfile.TemporaryDirectory(prefix="outrider-demo-") as folder:
         settings = {
             "data_dir": os.environ.get("OUTRIDER_DATA_DIR", folder),
-            "clock": Clock.starting_at(_FIRST_MORNING, speed=speed).format(),
+            "clock": Clock.starting_at(_BEGINNING, speed=speed).format(),
             "rate_limit_requests": 0,
             "allow_private_networks": "true",
             "log_level": os.environ.get("OUTRIDER_LOG_LEVEL", "warning"),
