@@ -29,7 +29,7 @@ log = get_logger("webhooks")
 NOT_WANTED = "The webhook was deleted or switched off"
 _POLL_SECONDS = 0.2
 _GATHER_SECONDS = 0.01
-_LEASE_SLACK = timedelta(seconds=60)
+_LEASE_SLACK = timedelta(seconds=15)
 _FINISH_SECONDS = 10.0
 
 
