@@ -13,6 +13,7 @@ from outrider.engine import recovery
 from outrider.kit.clock import Clock
 from outrider.kit.db import Database, Db, connection_text, execute
 from outrider.mailboxes import state
+from outrider.messages import ledger
 
 
 class LeaseLost(Exception):
@@ -52,12 +53,15 @@ class Leases:
                 self.mailbox_ids |= set(taken)
         async with self._database.transaction() as db:
             await recovery.recover(db, self._engine_id, self._clock.now())
-            await recovery.release_idle(db)
+            await ledger.release_idle(db)
 
     async def give_up(self) -> None:
         """Let others take over at once."""
-        if self._session is not None:
-            await state.remove_engine(self._session, self._engine_id)
-            await self._session.close()
-            self._session = None
+        session, self._session = self._session, None
         self.mailbox_ids.clear()
+        if session is None:
+            return
+        try:
+            await state.remove_engine(session, self._engine_id)
+        finally:
+            await session.close()

@@ -12,29 +12,28 @@ from uuid import UUID
 
 import psycopg
 
-from outrider.campaigns import actions as campaigns
 from outrider.engine import record
 from outrider.engine.gates import Hold
 from outrider.engine.planner import Attempt, plan, take_back
 from outrider.engine.record import Result
+from outrider.engine.recorder import Recorder
 from outrider.engine.render import Rendered, Renderer
 from outrider.engine.senders import Senders
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault
-from outrider.kit.db import Database, Db, describe_failure
+from outrider.kit.db import Database, Db
 from outrider.kit.log import get_logger
 from outrider.leads import progress
 from outrider.mail.codes import Reason, Scope
-from outrider.mail.smtp import Envelope, Rejected, Submitter
+from outrider.mail.smtp import Envelope, Outcome, Rejected, Submitter, Unknown
 from outrider.messages import ledger
 
 log = get_logger("engine")
 
-_RECORD_AT_MOST = 500
-_GATHER_SECONDS = 0.005
-_RETRY_SECONDS = 1.0
 _LOOK_AGAIN = timedelta(hours=1)
 _NO_SERVER = Rejected(None, None, "The mailbox has no SMTP server. Set one.", Scope.SENDER, Reason.NOT_SUPPORTED)
+_UNFORESEEN = Hold("UNFORESEEN", "This mail could not be prepared. The log of the engine says why.")
+_INTERRUPTED = Unknown(None, None, "The submission failed in an unforeseen way.", Scope.CONNECTION, Reason.OTHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,7 @@ class Outbound:
         senders: Senders,
         renderer: Renderer,
         submitter: Submitter,
+        recorder: Recorder,
         on_sent: Callable[[int, bytes], None],
     ) -> None:
         self._database = database
@@ -68,8 +68,8 @@ class Outbound:
         self._senders = senders
         self._renderer = renderer
         self._submitter = submitter
+        self._recorder = recorder
         self._on_sent = on_sent
-        self._results: asyncio.Queue[Result] = asyncio.Queue()
         self._in_flight: set[asyncio.Task[None]] = set()
 
     async def send_due(self) -> int:
@@ -85,7 +85,7 @@ class Outbound:
         return await plan(db, self._engine_id, now, senders=self._senders, stats_id=self._stats_id)
 
     async def start(self, attempts: Sequence[Attempt]) -> None:
-        """Hand the claimed mails over, side by side; `record_results` notes what becomes of them."""
+        """Hand the claimed mails over, side by side; the recorder notes what becomes of them."""
         for ready in await self._prepare(attempts) if attempts else ():
             task = asyncio.create_task(self._submit(ready))
             self._in_flight.add(task)
@@ -96,16 +96,27 @@ class Outbound:
         return UUID(bytes=self._vault.sign(f"{campaign_lead_id}|{step_id}".encode(), purpose="stats_id"), version=4)
 
     async def _prepare(self, attempts: Sequence[Attempt]) -> list[Ready]:
-        """Write the mails and mark them as being handed over; those that may not go any more are released."""
+        """Write the mails and mark them as being handed over. One that fails unforeseen does not stop the others."""
+        try:
+            return await self._hand_over(attempts)
+        except psycopg.OperationalError:
+            raise  # the engine starts anew and finds what it has claimed
+        except Exception:
+            log.exception("mails could not be prepared", message_ids=[attempt.message_id for attempt in attempts])
+            if len(attempts) == 1:
+                await self._set_aside(attempts[0])
+                return []
+        return [ready for attempt in attempts for ready in await self._prepare([attempt])]
+
+    async def _hand_over(self, attempts: Sequence[Attempt]) -> list[Ready]:
+        """All in one transaction; those that may not go any more are released."""
         now = self._clock.now()
         async with self._database.transaction() as db:
             rendered, holds = await self._renderer.render(db, attempts, self._senders, now)
             if rendered:
                 await ledger.write(db, [mail.written for mail in rendered.values()])
             handed = await ledger.hand_over(db, list(rendered), self._engine_id, now)
-            refused = [attempt for attempt in attempts if attempt.message_id not in handed]
-            released = await ledger.release(db, [attempt.message_id for attempt in refused])
-            await take_back(db, [attempt for attempt in refused if attempt.message_id in released])
+            await _release(db, [attempt for attempt in attempts if attempt.message_id not in handed])
             if holds:
                 await _hold(db, holds, until=now + _LOOK_AGAIN)
         return [
@@ -114,55 +125,53 @@ class Outbound:
             if attempt.message_id in handed
         ]
 
+    async def _set_aside(self, attempt: Attempt) -> None:
+        async with self._database.transaction() as db:
+            await _release(db, [attempt])
+            await _hold(db, {attempt.lead.id: _UNFORESEEN}, until=self._clock.now() + _LOOK_AGAIN)
+
     async def _submit(self, ready: Ready) -> None:
         attempt = ready.attempt
-        sender = self._senders[attempt.mailbox_id]
-        envelope = Envelope(
-            sender=sender.mailbox.from_email,
-            recipients=(attempt.lead.email, *sender.bcc),
-            data=ready.rendered.data,
-        )
-        outcome = await self._submitter.submit(sender.server, envelope) if sender.server else _NO_SERVER
         result = Result(
             attempt=attempt,
-            outcome=outcome,
+            outcome=await self._outcome(ready),
             at=self._clock.now(),
             tries=ready.handover.attempt_count - 1,
             first_tried_at=ready.handover.first_tried_at,
         )
-        self._results.put_nowait(result)
+        self._recorder.put(result)
         if record.is_taken(result):
             self._on_sent(attempt.mailbox_id, ready.rendered.data)
 
-    async def record_results(self) -> None:
-        """Record what servers said, many at a time, until cancelled. A result is kept until it is stored."""
-        while True:
-            results = [await self._results.get()]
-            await asyncio.sleep(_GATHER_SECONDS)
-            while len(results) < _RECORD_AT_MOST and not self._results.empty():
-                results.append(self._results.get_nowait())
-            await self._store(results)
-            for _ in results:
-                self._results.task_done()
+    async def _outcome(self, ready: Ready) -> Outcome:
+        attempt = ready.attempt
+        try:
+            sender = self._senders[attempt.mailbox_id]
+            if sender.server is None:
+                return _NO_SERVER
+            envelope = Envelope(
+                sender=sender.mailbox.from_email,
+                recipients=(attempt.lead.email, *sender.bcc),
+                data=ready.rendered.data,
+            )
+            return await self._submitter.submit(sender.server, envelope)
+        except Exception:  # a mail without an outcome would hold its mailbox for ever
+            log.exception("a submission failed", message_id=attempt.message_id, mailbox_id=attempt.mailbox_id)
+            return _INTERRUPTED
 
-    async def _store(self, results: Sequence[Result]) -> None:
-        while True:
-            try:
-                async with self._database.transaction() as db:
-                    touched = await record.record(db, results)
-                    for user_id, campaign_id in await progress.list_finished_campaigns(db, list(touched)):
-                        await campaigns.complete(db, user_id, campaign_id, self._clock.now())
-            except psycopg.OperationalError as error:
-                log.warning("outcomes wait for the database", count=len(results), reason=describe_failure(error))
-                await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                return
-
-    async def finish(self) -> None:
-        """Wait for the mails that are being handed over and for their outcomes to be recorded."""
+    async def finish(self, *, seconds: float | None = None) -> None:
+        """Wait for the mails that are being handed over; what takes longer than this is given up."""
         if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=seconds)
+        if self._in_flight:
+            self._submitter.give_up()
             await asyncio.wait(self._in_flight)
-        await self._results.join()
+
+
+async def _release(db: Db, attempts: Sequence[Attempt]) -> None:
+    """Give claimed mails back: their leads are due again, nothing is counted."""
+    released = await ledger.release(db, [attempt.message_id for attempt in attempts])
+    await take_back(db, [attempt for attempt in attempts if attempt.message_id in released])
 
 
 async def _hold(db: Db, holds: Mapping[int, Hold], *, until: datetime) -> None:

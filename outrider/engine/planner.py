@@ -17,11 +17,13 @@ from outrider.engine.senders import Sender, Senders
 from outrider.kit.db import Db
 from outrider.kit.events import emit
 from outrider.leads import progress
+from outrider.mailboxes import actions as mailboxes
 from outrider.mailboxes import state
 from outrider.messages import ledger
 from outrider.messages.models import Claim, ManualStepReached
 
 _CANDIDATES_PER_MAILBOX = 3
+_UNUSABLE = "The mailbox cannot be used as it is set up. Save its addresses, password and servers again."
 _ENDED = {"UNSUBSCRIBED": ("STOPPED", "UNSUBSCRIBED"), "BLOCK_LIST": ("BLOCKED", "BLOCKLISTED")}
 
 
@@ -116,6 +118,7 @@ async def plan(
     await _pick_new_leads(db, round_)
     await _record_rejections(db, round_)
     await senders.refresh(db, [pick.mailbox.id for pick in round_.picks])
+    await _disconnect_unusable(db, round_, senders)
     return await _claim(db, round_, engine_id, senders=senders, stats_id=stats_id)
 
 
@@ -127,7 +130,9 @@ async def _load_round(db: Db, mailboxes: Iterable[MailboxFacts], now: datetime) 
     round_ = await load_campaigns(db, campaign_ids, now)
     round_.mailboxes = free
     for pair in pairs:
-        campaign = round_.campaigns[pair.campaign_id]
+        campaign = round_.campaigns.get(pair.campaign_id)
+        if campaign is None:
+            continue  # deleted at this moment
         if gates.first_hold(round_.case(campaign.id)) is None and campaign.schedule:
             window = campaign.schedule.window_at(now)
             if window and limits.ready_at(pair, campaign, window) <= now:
@@ -152,27 +157,20 @@ async def load_campaigns(db: Db, campaign_ids: Iterable[int], now: datetime) -> 
 
 
 async def _pick_retries(db: Db, round_: Round) -> None:
-    """A mail that was put off goes before anything else of its mailbox; one whose step is gone is forgotten."""
-    campaign_ids = {pair.campaign_id for pair in round_.ready}
-    ids = await store.list_due_retries(
-        db,
-        list(round_.mailboxes),
-        list(campaign_ids),
-        round_.now,
-        open_for_new=[each for each in campaign_ids if round_.has_room_for_new_leads(each)],
-    )
-    lost: list[int] = []
+    """A mail that was put off goes before anything else of its mailbox; if its text is gone, it is released soon."""
+    open_for_new = [
+        campaign_id
+        for campaign_id in {pair.campaign_id for pair in round_.ready}
+        if round_.has_room_for_new_leads(campaign_id)
+    ]
+    ids = await store.list_due_retries(db, round_.ready, round_.now, open_for_new=open_for_new)
     for lead in await _list_in_order(db, ids):
         mailbox = round_.mailboxes.get(lead.retry_mailbox_id or 0)
         step = round_.find_step(lead.campaign_id, lead.retry_step_id)
-        if step is None and lead.retry_message_id is not None:
-            lost.append(lead.retry_message_id)
-        elif step and mailbox and _passes(round_, lead, is_first_mail=lead.last_step_number == 0):
+        if mailbox and step and _passes(round_, lead, is_first_mail=lead.last_step_number == 0):
             variants = round_.variants.get(step.id, ())
             variant = next((variant for variant in variants if variant.id == lead.retry_variant_id), None)
             _take(round_, Pick(lead, mailbox, step, variant))
-    if lost:
-        await ledger.release(db, lost)
 
 
 async def _pick_follow_ups(db: Db, round_: Round) -> None:
@@ -288,6 +286,16 @@ async def _record_rejections(db: Db, round_: Round) -> None:
                 for lead, step in round_.manual
             ),
         )
+
+
+async def _disconnect_unusable(db: Db, round_: Round, senders: Senders) -> None:
+    """A mailbox whose stored values cannot be used has failed until somebody edits it; its picks stay due."""
+    for pick in round_.picks:
+        if pick.mailbox.id not in senders:
+            await mailboxes.record_smtp_failure(
+                db, pick.mailbox.user_id, pick.mailbox.id, error=_UNUSABLE, now=round_.now
+            )
+    round_.picks = [pick for pick in round_.picks if pick.mailbox.id in senders]
 
 
 async def _claim(

@@ -15,7 +15,7 @@ from outrider.kit.db import Db
 from outrider.mail.codes import Reason, Scope
 from outrider.mail.smtp import Unknown
 from outrider.messages import ledger
-from outrider.messages.ledger import Stranded
+from outrider.messages.ledger import EventRow, Stranded
 from outrider.messages.models import MessageStatus, Outcome
 
 _IN_DOUBT = Unknown(
@@ -23,11 +23,11 @@ _IN_DOUBT = Unknown(
 )
 
 
-async def recover(db: Db, engine_id: UUID, now: datetime) -> set[int]:
-    """Settle the mails that others left on their way in this engine's mailboxes; returns the campaigns touched."""
+async def recover(db: Db, engine_id: UUID, now: datetime) -> None:
+    """Settle the mails that others left on their way in this engine's mailboxes."""
     stranded = await ledger.list_stranded(db, engine_id)
     if not stranded:
-        return set()
+        return
     attempts = await _attempts(db, stranded, now)
     claimed = [mail for mail in stranded if mail.state == "CLAIMED"]
     released = await ledger.release(db, [mail.message_id for mail in claimed])
@@ -38,16 +38,22 @@ async def recover(db: Db, engine_id: UUID, now: datetime) -> set[int]:
         for mail in doubtful
         if mail.message_id in attempts
     ]
-    touched = await record.record(db, results)
-    orphans = [mail.message_id for mail in doubtful if mail.message_id not in attempts]
-    if orphans:  # the lead was taken out of the campaign meanwhile
-        await ledger.record_outcomes(db, [Outcome(message_id, MessageStatus.UNKNOWN, None) for message_id in orphans])
-    return touched | {mail.campaign_id for mail in stranded}
+    await record.record(db, results)
+    await _close_orphans(db, [mail for mail in doubtful if mail.message_id not in attempts], now)
 
 
-async def release_idle(db: Db) -> None:
-    """Drop mails that wait for another try though their lead has left the sequence: nobody ever took them."""
-    await ledger.release(db, await ledger.list_idle_deferred(db))
+async def _close_orphans(db: Db, mails: Sequence[Stranded], now: datetime) -> None:
+    """In doubt as well, but the lead was taken out of the campaign meanwhile: there is nobody to move on."""
+    if not mails:
+        return
+    await ledger.record_outcomes(db, [Outcome(mail.message_id, MessageStatus.UNKNOWN, None) for mail in mails])
+    await ledger.record_events(
+        db,
+        [
+            EventRow(mail.user_id, mail.campaign_id, mail.campaign_lead_id, mail.message_id, "FAILED", now)
+            for mail in mails
+        ],
+    )
 
 
 async def _attempts(db: Db, stranded: Sequence[Stranded], now: datetime) -> dict[int, Attempt]:

@@ -11,11 +11,14 @@ from outrider.content.variables import sender_values
 from outrider.engine import store
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
+from outrider.kit.log import get_logger
 from outrider.mail import address
 from outrider.mail.compose import Skeleton
 from outrider.mail.server import Server
 from outrider.mailboxes import servers
 from outrider.mailboxes.models import Mailbox
+
+log = get_logger("engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,18 @@ class Sender:
 
 
 class Senders:
-    """A cache by mailbox; an entry is made again when its mailbox was edited."""
+    """A cache by mailbox; an entry is made again when its mailbox was edited.
+
+    A mailbox that cannot be used, whatever is wrong with it, has none.
+    """
 
     def __init__(self, vault: Vault, *, tracking_url: str) -> None:
         self._vault = vault
         self._tracking_url = tracking_url
         self._senders: dict[int, Sender] = {}
+
+    def __contains__(self, mailbox_id: int) -> bool:
+        return mailbox_id in self._senders
 
     def __getitem__(self, mailbox_id: int) -> Sender:
         return self._senders[mailbox_id]
@@ -53,7 +62,11 @@ class Senders:
             if mailbox_id not in self._senders or self._senders[mailbox_id].mailbox.updated_at != updated_at
         ]
         for mailbox in await store.list_mailboxes(db, stale) if stale else ():
-            self._senders[mailbox.id] = self._make(mailbox)
+            self._senders.pop(mailbox.id, None)
+            try:
+                self._senders[mailbox.id] = self._make(mailbox)
+            except Exception:  # one broken mailbox never stops the others
+                log.exception("a mailbox cannot be used", mailbox_id=mailbox.id)
 
     def _make(self, mailbox: Mailbox) -> Sender:
         is_own_host = mailbox.custom_tracking_domain and mailbox.is_tracking_domain_valid

@@ -188,9 +188,7 @@ async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], now: datetime, *, p
     return [row["id"] for row in rows]
 
 
-async def list_due_retries(
-    db: Db, mailbox_ids: Sequence[int], campaign_ids: Sequence[int], now: datetime, *, open_for_new: Sequence[int]
-) -> list[int]:
+async def list_due_retries(db: Db, pairs: Sequence[Pair], now: datetime, *, open_for_new: Sequence[int]) -> list[int]:
     """Return the campaign leads of mails that were not taken before and may be tried again now, one per mailbox.
 
     `open_for_new`: the campaigns that have room for first mails today.
@@ -199,18 +197,17 @@ async def list_due_retries(
         db,
         """
         SELECT DISTINCT ON (d.mailbox_id) d.campaign_lead_id
-          FROM dispatches AS d
+          FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[]) AS ready (campaign_id, mailbox_id)
+          JOIN dispatches AS d ON d.mailbox_id = ready.mailbox_id AND d.campaign_id = ready.campaign_id
           JOIN campaign_leads AS cl ON cl.id = d.campaign_lead_id
-         WHERE d.mailbox_id = ANY(%(mailbox_ids)s)
-           AND d.campaign_id = ANY(%(campaign_ids)s)
-           AND d.state = 'DEFERRED'
+         WHERE d.state = 'DEFERRED'
            AND d.retry_at <= %(now)s
            AND (cl.last_step_number > 0 OR d.campaign_id = ANY(%(open_for_new)s))
          ORDER BY d.mailbox_id, d.retry_at
         """,
         {
-            "mailbox_ids": list(mailbox_ids),
-            "campaign_ids": list(campaign_ids),
+            "campaign_ids": [pair.campaign_id for pair in pairs],
+            "mailbox_ids": [pair.mailbox_id for pair in pairs],
             "open_for_new": list(open_for_new),
             "now": now,
         },

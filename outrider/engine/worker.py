@@ -1,15 +1,17 @@
 """The engine as a process: it leases mailboxes and, for these, sends what is due and reads what comes in.
 
-Loops side by side, each repeated for ever: leases, sending, outcomes, reasons, incoming mail, webhooks, jobs. When the
-database goes away they all end and are started anew under another name, so nothing is done on a lease that was lost.
+Loops side by side, each repeated for ever: leases, sending, reasons, incoming mail, webhooks, jobs. When the database
+goes away they all end and are started anew under another name, so nothing is done on a lease that was lost; only what
+servers have said is kept until it is stored.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from uuid import UUID, uuid4
 
 import httpx
 import psycopg
+from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from outrider.campaigns import actions as campaigns
 from outrider.config import Settings
@@ -17,6 +19,7 @@ from outrider.engine import store, survey
 from outrider.engine.inbound import Inbound
 from outrider.engine.leases import LeaseLost, Leases
 from outrider.engine.outbound import Outbound
+from outrider.engine.recorder import Recorder
 from outrider.engine.render import Renderer
 from outrider.engine.senders import Senders
 from outrider.kit.clock import Clock
@@ -36,7 +39,8 @@ _IDLE_VIRTUAL_SECONDS = 20.0
 _SURVEY_VIRTUAL_SECONDS = 60.0
 _SURVEY_SECONDS = (0.5, 5.0)
 _RESTART_SECONDS = 1.0
-_FINISH_SECONDS = 15.0
+_FINISH_SECONDS = 15.0  # for servers to take what is being handed over
+_RECORD_SECONDS = 3.0  # for the database to take what they said
 
 
 class Engine:
@@ -52,14 +56,20 @@ class Engine:
         self._http = http
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                await self._serve(stop)
-            except* (psycopg.OperationalError, LeaseLost) as group:
-                log.warning("engine starts anew", reason=describe_failure(_first(group)))
-                await asyncio.sleep(_RESTART_SECONDS)
+        recorder = Recorder(self._database, self._clock)
+        recording = asyncio.create_task(recorder.run())
+        try:
+            while not stop.is_set():
+                try:
+                    await self._serve(stop, recorder)
+                except* (psycopg.OperationalError, LeaseLost) as group:
+                    log.warning("engine starts anew", reason=describe_failure(_first(group)))
+                    await _first_to_end(recorder.join(), stop.wait())  # what is known goes before what is in doubt
+                    await _first_to_end(asyncio.sleep(_RESTART_SECONDS), stop.wait())
+        finally:
+            recording.cancel()
 
-    async def _serve(self, stop: asyncio.Event) -> None:
+    async def _serve(self, stop: asyncio.Event, recorder: Recorder) -> None:
         engine_id = uuid4()
         leases = Leases(self._database, self._clock, engine_id=engine_id)
         senders = Senders(self._vault, tracking_url=self._settings.tracking_url)
@@ -73,6 +83,7 @@ class Engine:
             senders=senders,
             renderer=Renderer(self._vault),
             submitter=submitter,
+            recorder=recorder,
             on_sent=inbound.keep_copy,
         )
         await leases.start()
@@ -80,7 +91,6 @@ class Engine:
         log.info("engine started", engine_id=str(engine_id), mailboxes=len(leases.mailbox_ids))
         try:
             async with asyncio.TaskGroup() as group:
-                recorder = group.create_task(outbound.record_results())
                 reader = group.create_task(inbound.run(lambda: leases.mailbox_ids))
                 sender = group.create_task(self._send_until(stop, outbound))
                 loops = [
@@ -91,13 +101,12 @@ class Engine:
                 ]
                 await stop.wait()
                 await sender  # it ends with its turn: what was claimed is handed over, not dropped halfway
-                for loop in loops:
+                for loop in (*loops, reader):
                     loop.cancel()
-                await asyncio.wait_for(outbound.finish(), _FINISH_SECONDS)
-                recorder.cancel()
-                reader.cancel()
         finally:
+            await outbound.finish(seconds=_FINISH_SECONDS)
             await submitter.close()
+            await _first_to_end(recorder.join(), asyncio.sleep(_RECORD_SECONDS))
             await _quietly(leases.give_up())
 
     def _job_context(self) -> JobContext:
@@ -133,6 +142,9 @@ async def _guarded(act: Callable[[], Awaitable[object]]) -> object:
     """One turn of a loop. A turn that fails is told and costs a moment; the loop goes on."""
     try:
         return await act()
+    except (DeadlockDetected, SerializationFailure) as error:
+        log.warning("a turn of the engine is tried again", reason=describe_failure(error))
+        return None
     except (psycopg.OperationalError, LeaseLost):
         raise  # the engine starts anew
     except Exception:
@@ -147,6 +159,16 @@ async def _quietly(act: Awaitable[None]) -> None:
         await act
     except psycopg.Error as error:
         log.warning("leases are left to expire", reason=describe_failure(error))
+
+
+async def _first_to_end(*acts: Coroutine[object, object, object]) -> None:
+    """Wait for one of them; the others are given up."""
+    tasks = [asyncio.create_task(act) for act in acts]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _clamp(value: float, bounds: tuple[float, float]) -> float:

@@ -6,7 +6,7 @@ dispatch removed. A unique index on (campaign lead, step) makes a second claim i
 handed over goes back; what was handed over and has no outcome is UNKNOWN and never sent again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -135,37 +135,43 @@ class Handover:
 async def hand_over(db: Db, message_ids: Sequence[int], engine_id: UUID, now: datetime) -> dict[int, Handover]:
     """Mark mails as being handed over, looking at the gates once more; returns those that may go.
 
-    A pause, reply, block or unsubscribe that was stored a moment ago wins, and so does a lease that was lost.
+    A pause, reply, block or unsubscribe that was stored a moment ago wins, one that is just being stored too (its lead
+    is locked: the mail goes back and is planned anew), and so does a lease that was lost.
     """
     rows = await fetch_all(
         db,
         Handover,
         """
+        WITH allowed AS (
+            SELECT d.message_id
+              FROM dispatches AS d
+              JOIN campaign_leads AS cl ON cl.id = d.campaign_lead_id
+              JOIN leads AS l ON l.id = cl.lead_id
+              JOIN campaigns AS c ON c.id = cl.campaign_id
+              JOIN campaign_mailboxes AS cm ON cm.campaign_id = cl.campaign_id AND cm.mailbox_id = d.mailbox_id
+              JOIN mailbox_leases AS lease ON lease.mailbox_id = d.mailbox_id
+              JOIN mailboxes AS m ON m.id = d.mailbox_id
+             WHERE d.message_id = ANY(%(ids)s)
+               AND d.state = 'CLAIMED'
+               AND d.engine_id = %(engine_id)s
+               AND cl.status IN ('STARTED', 'INPROGRESS')
+               AND NOT cl.is_unsubscribed
+               AND NOT l.is_unsubscribed
+               AND (c.client_id IS NULL OR NOT c.client_id = ANY(l.unsubscribed_client_ids))
+               AND c.status = 'ACTIVE'
+               AND lease.engine_id = %(engine_id)s
+               AND m.deleted_at IS NULL
+               AND NOT m.is_suspended
+               FOR NO KEY UPDATE OF cl SKIP LOCKED
+        )
         UPDATE dispatches AS d
            SET state = 'HANDING_OVER',
                attempt_count = attempt_count + 1,
                first_tried_at = coalesce(first_tried_at, %(now)s)
-         WHERE d.message_id = ANY(%(ids)s)
+          FROM allowed
+         WHERE d.message_id = allowed.message_id
            AND d.state = 'CLAIMED'
            AND d.engine_id = %(engine_id)s
-           -- Not joins: a look at single rows for each mail, whatever the statistics say.
-           AND (SELECT cl.status IN ('STARTED', 'INPROGRESS')
-                       AND NOT cl.is_unsubscribed
-                       AND NOT l.is_unsubscribed
-                       AND (c.client_id IS NULL OR NOT c.client_id = ANY(l.unsubscribed_client_ids))
-                       AND c.status = 'ACTIVE'
-                  FROM campaign_leads AS cl
-                  JOIN leads AS l ON l.id = cl.lead_id
-                  JOIN campaigns AS c ON c.id = cl.campaign_id
-                  JOIN campaign_mailboxes AS cm ON cm.campaign_id = cl.campaign_id
-                 WHERE cl.id = d.campaign_lead_id
-                   AND cm.mailbox_id = d.mailbox_id)
-           AND (SELECT NOT m.is_suspended
-                  FROM mailbox_leases AS lease
-                  JOIN mailboxes AS m ON m.id = lease.mailbox_id
-                 WHERE lease.mailbox_id = d.mailbox_id
-                   AND lease.engine_id = %(engine_id)s
-                   AND m.deleted_at IS NULL)
         RETURNING d.message_id, d.attempt_count, d.first_tried_at
         """,
         {"ids": list(message_ids), "engine_id": engine_id, "now": now},
@@ -174,14 +180,14 @@ async def hand_over(db: Db, message_ids: Sequence[int], engine_id: UUID, now: da
 
 
 async def release(db: Db, message_ids: Sequence[int]) -> set[int]:
-    """Remove mails that were surely not handed over, so that their leads are due again; returns those removed."""
+    """Remove claimed mails that were not handed over, so that their leads are due again; returns those removed."""
     rows = await fetch_dicts(
         db,
         """
         WITH gone AS (
             DELETE FROM dispatches
              WHERE message_id = ANY(%(ids)s)
-               AND state IN ('CLAIMED', 'DEFERRED')
+               AND state = 'CLAIMED'
             RETURNING message_id
         )
         DELETE FROM messages AS m
@@ -239,18 +245,39 @@ async def record_outcomes(db: Db, outcomes: Sequence[Outcome]) -> set[int]:
     return {row["id"] for row in rows}
 
 
+async def lock_handed_over(db: Db, attempts: Mapping[int, int]) -> set[int]:
+    """Return which of these mails are still out with that attempt (`attempts`: row -> its number); locked.
+
+    Others were settled meanwhile: by who took over the mailbox, or by the same result recorded once before.
+    """
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT d.message_id
+          FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS given (message_id, attempt)
+          JOIN dispatches AS d ON d.message_id = given.message_id AND d.attempt_count = given.attempt
+         WHERE d.state = 'HANDING_OVER'
+           FOR UPDATE OF d
+        """,
+        {"ids": list(attempts), "attempts": list(attempts.values())},
+    )
+    return {row["message_id"] for row in rows}
+
+
 async def defer(db: Db, deferrals: Sequence[Deferral]) -> None:
-    """Put mails that were surely not taken back to due."""
+    """Put mails that were surely not taken back to due. The caller has them locked."""
     await execute(
         db,
         """
         WITH put_off AS (
             SELECT * FROM unnest(%(ids)s::bigint[], %(retry_at)s::timestamptz[], %(reply_codes)s::integer[],
-                                 %(enhanced_codes)s::text[], %(reply_texts)s::text[])
-                     AS p (id, retry_at, reply_code, enhanced_code, reply_text)
+                                 %(enhanced_codes)s::text[], %(reply_texts)s::text[], %(counts)s::boolean[])
+                     AS p (id, retry_at, reply_code, enhanced_code, reply_text, counts)
         ), due AS (
             UPDATE dispatches AS d
-               SET state = 'DEFERRED', retry_at = put_off.retry_at
+               SET state = 'DEFERRED',
+                   retry_at = put_off.retry_at,
+                   first_tried_at = CASE WHEN put_off.counts THEN d.first_tried_at END
               FROM put_off
              WHERE d.message_id = put_off.id
         )
@@ -267,6 +294,7 @@ async def defer(db: Db, deferrals: Sequence[Deferral]) -> None:
             "reply_codes": [deferral.reply_code for deferral in deferrals],
             "enhanced_codes": [deferral.enhanced_code for deferral in deferrals],
             "reply_texts": [deferral.reply_text for deferral in deferrals],
+            "counts": [deferral.counts for deferral in deferrals],
         },
     )
 
@@ -276,6 +304,7 @@ class Stranded:
     """A mail of a mailbox whose engine is gone."""
 
     message_id: int
+    user_id: int
     campaign_lead_id: int
     campaign_id: int
     mailbox_id: int
@@ -289,40 +318,60 @@ class Stranded:
 
 
 async def list_stranded(db: Db, engine_id: UUID) -> list[Stranded]:
-    """Return the mails on their way in mailboxes that this engine holds, left behind by another one."""
+    """Return the mails that another engine left on their way in mailboxes that this one holds.
+
+    Those of a deleted mailbox, which nobody holds any more, are anybody's.
+    """
     return await fetch_all(
         db,
         Stranded,
         """
-        SELECT d.message_id, d.campaign_lead_id, d.campaign_id, d.mailbox_id, m.step_id, m.step_number,
+        SELECT d.message_id, m.user_id, d.campaign_lead_id, d.campaign_id, d.mailbox_id, m.step_id, m.step_number,
                m.variant_id, m.stats_id, d.state, d.attempt_count, m.claimed_at
           FROM dispatches AS d
-          JOIN mailbox_leases AS lease ON lease.mailbox_id = d.mailbox_id AND lease.engine_id = %(engine_id)s
           JOIN messages AS m ON m.id = d.message_id
+          JOIN mailboxes ON mailboxes.id = d.mailbox_id
+          LEFT JOIN mailbox_leases AS lease ON lease.mailbox_id = d.mailbox_id
          WHERE d.engine_id <> %(engine_id)s
            AND d.state <> 'DEFERRED'
+           AND (lease.engine_id = %(engine_id)s
+                OR (lease.engine_id IS NULL AND mailboxes.deleted_at IS NOT NULL))
            FOR UPDATE OF d
         """,
         {"engine_id": engine_id},
     )
 
 
-async def list_idle_deferred(db: Db) -> list[int]:
-    """Return mails put off whose lead has left its sequence or whose mailbox its campaign: nobody ever took them."""
-    rows = await fetch_dicts(
+async def release_idle(db: Db) -> None:
+    """Drop mails that wait for another try in vain, for nobody ever took them.
+
+    The lead has left its sequence, the mailbox its campaign, or the text was removed: then the lead gets what stands in
+    the sequence now.
+    """
+    await execute(
         db,
         """
-        SELECT d.message_id
-          FROM dispatches AS d
-          LEFT JOIN campaign_leads AS cl ON cl.id = d.campaign_lead_id
-         WHERE d.state = 'DEFERRED'
-           AND (cl.id IS NULL
-                OR cl.status NOT IN ('STARTED', 'INPROGRESS')
-                OR NOT EXISTS (SELECT FROM campaign_mailboxes AS cm
-                                WHERE cm.campaign_id = d.campaign_id AND cm.mailbox_id = d.mailbox_id))
+        WITH idle AS (
+            DELETE FROM dispatches AS d
+             USING messages AS m
+             WHERE d.state = 'DEFERRED'
+               AND m.id = d.message_id
+               AND (NOT EXISTS (SELECT FROM campaign_leads AS cl
+                                 WHERE cl.id = d.campaign_lead_id AND cl.status IN ('STARTED', 'INPROGRESS'))
+                    OR NOT EXISTS (SELECT FROM campaign_mailboxes AS cm
+                                    WHERE cm.campaign_id = d.campaign_id AND cm.mailbox_id = d.mailbox_id)
+                    OR NOT EXISTS (SELECT FROM steps WHERE steps.id = m.step_id AND steps.deleted_at IS NULL)
+                    OR EXISTS (SELECT FROM variants AS v
+                                WHERE v.step_id = m.step_id AND v.deleted_at IS NULL)
+                       <> EXISTS (SELECT FROM variants AS v
+                                   WHERE v.id = m.variant_id AND v.deleted_at IS NULL))
+            RETURNING d.message_id
+        )
+        DELETE FROM messages AS m
+         USING idle
+         WHERE m.id = idle.message_id
         """,
     )
-    return [row["message_id"] for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +413,8 @@ async def settle(db: Db, message_ids: Sequence[int]) -> None:
 
     Its events follow: the SENT event takes the place of the FAILED one, and whoever listens is told.
     """
+    if not message_ids:
+        return
     rows = await fetch_dicts(
         db,
         """
@@ -398,6 +449,23 @@ async def settle(db: Db, message_ids: Sequence[int]) -> None:
             for row in rows
         ),
     )
+
+
+async def settle_seen(db: Db, message_ids: Sequence[int]) -> None:
+    """Settle those of these mails in doubt that somebody has opened or answered before they were in doubt."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT id
+          FROM messages
+         WHERE id = ANY(%(ids)s)
+           AND (first_opened_at IS NOT NULL OR first_clicked_at IS NOT NULL OR first_replied_at IS NOT NULL
+                OR bounced_at IS NOT NULL)
+        """,
+        {"ids": list(message_ids)},
+    )
+    if rows:
+        await settle(db, [row["id"] for row in rows])
 
 
 async def list_doubtful(db: Db, mailbox_id: int) -> list[tuple[int, str]]:

@@ -64,13 +64,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """The mail was surely not taken; it is tried again at `retry_at`."""
+    """The mail was surely not taken; it is tried again at `retry_at`.
+
+    `counts`: against the day that it is tried for; not if it was the mailbox that was refused.
+    """
 
     id: int
     retry_at: datetime
     reply_code: int | None
     enhanced_code: str | None
     reply_text: str
+    counts: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """An engine's outbound half against the sandbox, on a database that commits, with a clock that is moved by hand."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from outrider.engine.outbound import Outbound
+from outrider.engine.recorder import Recorder
 from outrider.engine.render import Renderer
 from outrider.engine.senders import Senders
 from outrider.kit.db import Database, execute, fetch_dicts
@@ -17,6 +19,19 @@ from tests.support import make
 from tests.support.world import World
 
 TRACKING_URL = "https://t.outrider.example"
+
+
+@asynccontextmanager
+async def recording(recorder: Recorder) -> AsyncIterator[None]:
+    """Outcomes are stored inside of the block, all of them."""
+    task = asyncio.create_task(recorder.run())
+    try:
+        yield
+        await recorder.join()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 @dataclass
@@ -70,7 +85,10 @@ class Sending:
             **given,
         )
 
-    def outbound(self, engine_id: UUID | None = None) -> Outbound:
+    def recorder(self) -> Recorder:
+        return Recorder(self.database, self.clock)  # type: ignore[arg-type]
+
+    def outbound(self, engine_id: UUID | None = None, *, recorder: Recorder | None = None) -> Outbound:
         return Outbound(
             self.database,
             self.clock,  # type: ignore[arg-type]
@@ -79,20 +97,17 @@ class Sending:
             senders=Senders(make.VAULT, tracking_url=TRACKING_URL),
             renderer=Renderer(make.VAULT),
             submitter=self.submitter,
+            recorder=recorder or self.recorder(),
             on_sent=lambda mailbox_id, raw: self.sent_copies.append((mailbox_id, raw)),
         )
 
     async def round(self) -> int:
         """Everything that is due at this moment; returns how many mails were claimed."""
-        outbound = self.outbound()
-        recorder = asyncio.create_task(outbound.record_results())
-        try:
+        recorder = self.recorder()
+        outbound = self.outbound(recorder=recorder)
+        async with recording(recorder):
             claimed = await outbound.send_due()
             await outbound.finish()
-        finally:
-            recorder.cancel()
-            with suppress(asyncio.CancelledError):
-                await recorder
         return claimed
 
     async def rounds(self, count: int, *, every: timedelta) -> int:

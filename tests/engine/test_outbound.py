@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from outrider.engine import recovery
 from outrider.kit.db import execute
+from outrider.messages import ledger
 from outrider.sandbox import GREYLISTED, LOGIN_BUSY, NO_SUCH_USER, QUOTA_EXCEEDED, SPAM_POLICY, Behaviour, Fault, Moment
 from outrider.tracking import tokens
 from tests.engine.sending import TRACKING_URL, Sending
@@ -331,7 +331,7 @@ async def test_a_mail_put_off_in_a_mailbox_that_is_gone_goes_out_from_another(se
         other = await sending.mailbox(world)
         await make.attach(db, sending.user_id, campaign_id, other)
         await execute(db, "DELETE FROM campaign_mailboxes WHERE mailbox_id = %(id)s", {"id": mailbox_id})
-        await recovery.release_idle(db)
+        await ledger.release_idle(db)
     await sending.rounds(3, every=timedelta(minutes=10))
     assert len(sending.sandbox.mails) == 1
     assert (await sending.row("campaign_leads", lead))["mailbox_id"] == other

@@ -86,6 +86,10 @@ class Connection:
             raise
         return outcomes
 
+    def abort(self, reason: str) -> None:
+        """End it at once, whatever is under way."""
+        self._channel.abort(reason)
+
     async def quit(self) -> None:
         """Say goodbye, without insisting."""
         with suppress(OSError):

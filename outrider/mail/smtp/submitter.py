@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from outrider.mail import network
-from outrider.mail.codes import Reason
+from outrider.mail.codes import Reason, Scope
 from outrider.mail.server import Server
 from outrider.mail.smtp.connection import Connection
 from outrider.mail.smtp.envelope import Envelope
@@ -19,6 +19,7 @@ from outrider.mail.tls import TlsContexts
 
 IDLE_SECONDS = 30.0
 MESSAGES_PER_CONNECTION = 50
+_GIVEN_UP = Deferred(None, None, "The program ended before the mail was handed over.", Scope.MESSAGE, Reason.OTHER)
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class _Slot:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     connection: Connection | None = None
+    opening: asyncio.Task[Connection] | None = None
     used_at: float = 0.0  # by the loop's clock
     closing: asyncio.TimerHandle | None = None
 
@@ -53,6 +55,7 @@ class Submitter:
         self._messages_per_connection = messages_per_connection
         self._slots: dict[Server, _Slot] = {}
         self._farewells: set[asyncio.Task[None]] = set()
+        self._has_given_up = False
 
     @property
     def connection_count(self) -> int:
@@ -82,22 +85,49 @@ class Submitter:
                 self._say_goodbye(slot)
         await asyncio.gather(*self._farewells)
 
+    def give_up(self) -> None:
+        """Break off what is under way, and begin nothing more: every submission ends at once with its true outcome."""
+        self._has_given_up = True
+        for slot in self._slots.values():
+            if slot.opening:
+                slot.opening.cancel()
+            if slot.connection and slot.lock.locked():
+                slot.connection.abort("the program is ending")
+
     async def _submit_all(self, server: Server, slot: _Slot, envelopes: Sequence[Envelope]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         while rest := envelopes[len(outcomes) :]:
+            if self._has_given_up:
+                return outcomes + [_GIVEN_UP] * len(rest)
             connection = await self._connection_to_reuse(slot)
             is_new = connection is None
             if connection is None:
                 try:
-                    connection = slot.connection = await Connection.open(server, tls=self._tls, timeouts=self._timeouts)
+                    connection = slot.connection = await self._open(server, slot)
                 except (OSError, SessionRefused) as error:
                     return outcomes + [no_session(error, server)] * len(rest)
+                if connection is None:
+                    continue
             room = self._messages_per_connection - connection.message_count
             done = await connection.submit_many(rest[:room])
             if is_new and not done:
                 return outcomes + [connection.failure or disconnected("The connection was lost.")] * len(rest)
             outcomes += done
         return outcomes
+
+    async def _open(self, server: Server, slot: _Slot) -> Connection | None:
+        """In a task of its own, so that `give_up` can end it without ending its caller; None if it did."""
+        opening = Connection.open(server, tls=self._tls, timeouts=self._timeouts)
+        task = slot.opening = asyncio.get_running_loop().create_task(opening)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if self._has_given_up and caller is not None and not caller.cancelling():
+                return None
+            raise
+        finally:
+            slot.opening = None
 
     async def _connection_to_reuse(self, slot: _Slot) -> Connection | None:
         connection = slot.connection

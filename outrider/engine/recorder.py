@@ -1,0 +1,88 @@
+"""What servers said, kept until it is stored: many outcomes in one transaction.
+
+It lives as long as the process, longer than an engine that starts anew because the database was away: an outcome that
+is known is never turned into a doubt.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import psycopg
+
+from outrider.campaigns import actions as campaigns
+from outrider.engine import record
+from outrider.engine.record import Result
+from outrider.kit.clock import Clock
+from outrider.kit.db import Database, describe_failure
+from outrider.kit.log import get_logger
+from outrider.leads import progress
+from outrider.messages import ledger
+from outrider.messages.models import MessageStatus, Outcome
+
+log = get_logger("engine")
+
+_AT_MOST = 500
+_GATHER_SECONDS = 0.005
+_RETRY_SECONDS = 1.0
+
+
+class Recorder:
+    """A queue of results and the loop that stores them."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._results: asyncio.Queue[Result] = asyncio.Queue()
+
+    def put(self, result: Result) -> None:
+        self._results.put_nowait(result)
+
+    async def run(self) -> None:
+        """Store results until cancelled."""
+        while True:
+            results = [await self._results.get()]
+            await asyncio.sleep(_GATHER_SECONDS)
+            while len(results) < _AT_MOST and not self._results.empty():
+                results.append(self._results.get_nowait())
+            await self._store(results)
+            for _ in results:
+                self._results.task_done()
+
+    async def join(self) -> None:
+        """Wait until everything is stored."""
+        await self._results.join()
+
+    async def _store(self, results: Sequence[Result]) -> None:
+        """Try until the database takes them; if one of them cannot be stored, it does not stop the others."""
+        while True:
+            try:
+                await self._record(results)
+            except psycopg.OperationalError as error:
+                log.warning("outcomes wait for the database", count=len(results), reason=describe_failure(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:
+                message_ids = [result.attempt.message_id for result in results]
+                log.exception("outcomes could not be stored", message_ids=message_ids)
+                if len(results) == 1:
+                    await self._leave_in_doubt(results[0])
+                else:
+                    for result in results:
+                        await self._store([result])
+                return
+            else:
+                return
+
+    async def _record(self, results: Sequence[Result]) -> None:
+        async with self._database.transaction() as db:
+            touched = await record.record(db, results)
+            for user_id, campaign_id in await progress.list_finished_campaigns(db, list(touched)):
+                await campaigns.complete(db, user_id, campaign_id, self._clock.now())
+
+    async def _leave_in_doubt(self, result: Result) -> None:
+        """A mistake of ours must not hold the mailbox for ever: the mail is closed, and never sent again."""
+        message_id = result.attempt.message_id
+        try:
+            async with self._database.transaction() as db:
+                await ledger.record_outcomes(db, [Outcome(message_id, MessageStatus.UNKNOWN, None)])
+        except psycopg.Error as error:
+            log.warning("a mail stays open", message_id=message_id, reason=describe_failure(error))
