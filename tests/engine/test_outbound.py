@@ -335,3 +335,19 @@ async def test_a_mail_put_off_in_a_mailbox_that_is_gone_goes_out_from_another(se
     await sending.rounds(3, every=timedelta(minutes=10))
     assert len(sending.sandbox.mails) == 1
     assert (await sending.row("campaign_leads", lead))["mailbox_id"] == other
+
+
+async def test_a_mail_that_cannot_be_prepared_is_set_aside_and_the_others_go(sending: Sending) -> None:
+    """An address that import let through and no header may hold: nobody foresaw it."""
+    async with sending.database.transaction() as db:
+        world = await sending.world(db)
+        boxes = [await sending.mailbox(world) for _ in range(2)]
+        odd, _ = await world.leads(await world.campaign(boxes), 2)
+        await execute(db, "UPDATE leads SET email = 'no address' WHERE email = 'lead1@hexly.example'")
+    await sending.rounds(2, every=timedelta(minutes=1))
+    assert [mail.recipient for mail in sending.sandbox.mails] == ["lead2@hexly.example"]
+    row = await sending.row("campaign_leads", odd)
+    assert (row["status"], row["hold_code"]) == ("STARTED", "UNFORESEEN")
+    assert row["hold_until"] > sending.clock.time
+    assert await sending.rows("SELECT message_id FROM dispatches") == []
+    assert [r["new_count"] for r in await sending.rows("SELECT new_count FROM campaign_days")] == [1]

@@ -254,3 +254,35 @@ async def test_a_first_step_for_a_person_is_announced_once(world: World) -> None
             assert await world.plan() == []
             world.later(hours=1)
     assert [event.step_number for event in heard.events] == [1]
+
+
+async def test_a_mail_put_off_waits_for_the_gap_of_its_campaign_on_its_mailbox(world: World) -> None:
+    """Another mailbox that the campaign may use, or another campaign of the mailbox, does not open it."""
+    boxes = [await world.mailbox(), await world.mailbox()]
+    campaign = await world.campaign(boxes)
+    await world.leads(campaign, 1)
+    [attempt] = await world.plan()
+    await execute(world.db, "UPDATE dispatches SET state = 'DEFERRED', retry_at = %(now)s", {"now": world.now})
+    await world.campaign(boxes)
+    await execute(
+        world.db,
+        """
+        UPDATE campaign_mailboxes SET next_send_at = %(later)s
+        WHERE campaign_id = %(campaign)s AND mailbox_id = %(mailbox)s
+        """,
+        {"later": world.now + timedelta(hours=2), "campaign": campaign, "mailbox": attempt.mailbox_id},
+    )
+    world.later(minutes=6)
+    assert await world.plan() == []
+    world.later(hours=2)
+    assert [again.message_id for again in await world.plan()] == [attempt.message_id]
+
+
+async def test_a_mailbox_that_cannot_be_used_as_it_is_stored_is_disconnected_and_the_others_send(world: World) -> None:
+    broken, fine = await world.mailbox(), await world.mailbox()
+    await world.change("mailboxes", broken, password=b"sealed with another key")
+    await world.leads(await world.campaign([broken, fine]), 2)
+    assert [attempt.mailbox_id for attempt in await world.plan()] == [fine]
+    mailbox = await world.row("mailboxes", broken)
+    assert mailbox["is_smtp_success"] is False
+    assert "Save" in mailbox["smtp_failure_error"]
