@@ -134,14 +134,15 @@ def mailbox_is_not_suspended(case: Case) -> Hold | None:
 def mailbox_is_connected(case: Case) -> Hold | None:
     if case.mailbox is None or case.mailbox.is_smtp_success:
         return None
-    return Hold("MAILBOX_DISCONNECTED", f"The mailbox cannot log in: {case.mailbox.smtp_failure_error}. Reconnect it.")
+    error = _unended(case.mailbox.smtp_failure_error)
+    return Hold("MAILBOX_DISCONNECTED", f"The mailbox cannot log in: {error}. Reconnect it.")
 
 
 def provider_lets_us_send(case: Case) -> Hold | None:
     mailbox = case.mailbox
     if mailbox is None or not mailbox.backoff_until or case.now >= mailbox.backoff_until:
         return None
-    return Hold("BACKOFF", f"Waiting because {mailbox.backoff_reason}.", mailbox.backoff_until)
+    return Hold("BACKOFF", f"Waiting because {_unended(mailbox.backoff_reason)}.", mailbox.backoff_until)
 
 
 def mailbox_has_capacity_today(case: Case) -> Hold | None:
@@ -177,6 +178,11 @@ def nothing_is_in_flight(case: Case) -> Hold | None:
     if case.mailbox is None or not case.mailbox.in_flight_count:
         return None
     return Hold("IN_FLIGHT", "A mail of this mailbox is just being handed over.")
+
+
+def _unended(text: str | None) -> str:
+    """What a server said, to stand within a sentence."""
+    return (text or "no reason was given").rstrip(". ")
 
 
 GATES: tuple[Gate, ...] = (
