@@ -70,8 +70,9 @@ def _active_state(campaign: CampaignLine, now: datetime) -> State:
     """The first reason that holds all of it; trouble of a part is a second sentence."""
     return (
         _campaign_hold(campaign, now)
+        or _no_leads(campaign)
         or _mailboxes_hold(campaign)
-        or _leads_hold(campaign, now)
+        or _nothing_due(campaign, now)
         or State(Tone.GO, "Sending", _partial_trouble(campaign))
     )
 
@@ -96,9 +97,11 @@ def _mailboxes_hold(campaign: CampaignLine) -> State | None:
     return None
 
 
-def _leads_hold(campaign: CampaignLine, now: datetime) -> State | None:
-    if not campaign.lead_count:
-        return State(Tone.STOP, "Needs you", "It has no leads. Add some.")
+def _no_leads(campaign: CampaignLine) -> State | None:
+    return None if campaign.lead_count else State(Tone.STOP, "Needs you", "It has no leads. Add some.")
+
+
+def _nothing_due(campaign: CampaignLine, now: datetime) -> State | None:
     if campaign.next_due_at is None:
         return State(Tone.STOP, "Needs you", "No email is planned: the leads that are left are on hold.")
     if campaign.next_due_at > now:
@@ -191,9 +194,9 @@ EVENTS = {
 
 
 def summary(states: Sequence[State]) -> str:
-    """`2 sending, 1 waiting`: the answer before the table."""
+    """`Sending 2, Waiting 1`: the answer before the table."""
     counts = Counter(state.word for state in states)
-    return ", ".join(f"{count} {_lower(word)}" for word, count in counts.most_common())
+    return ", ".join(f"{word} {count}" for word, count in counts.most_common())
 
 
 def count(number: int) -> str:
@@ -220,7 +223,3 @@ def _ended(text: str | None) -> str:
     """An error of a server as a sentence."""
     text = (text or "").strip()
     return text if not text or text.endswith((".", "!", "?")) else text + "."
-
-
-def _lower(word: str) -> str:
-    return word[0].lower() + word[1:]

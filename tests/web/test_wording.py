@@ -209,5 +209,5 @@ def test_a_time_says_as_much_as_is_needed(at: datetime, text: str) -> None:
 
 def test_a_summary_counts_words() -> None:
     states = [State(Tone.GO, "Sending"), State(Tone.WAIT, "Waiting"), State(Tone.GO, "Sending")]
-    assert wording.summary(states) == "2 sending, 1 waiting"
+    assert wording.summary(states) == "Sending 2, Waiting 1"
     assert wording.summary([]) == ""
