@@ -5,11 +5,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from outrider.config import Settings
 from outrider.kit import jobs
@@ -29,6 +33,7 @@ from outrider.kit.jobs import (
     run_worker,
     use_clock,
 )
+from tests.support.database import make_database, make_template
 
 done: list[dict[str, Any]] = []
 started = asyncio.Event()
@@ -232,6 +237,31 @@ async def test_a_worker_survives_the_loss_of_its_connections(ctx: JobContext, mo
     with pytest.raises(asyncio.CancelledError):
         await worker
     assert done == [{"number": 1}, {"number": 2}]
+
+
+async def test_a_stop_is_heard_while_the_database_is_away(
+    ctx: JobContext, server_url: str, worker_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not: the error of the lost connection took the place of the cancellation, and the worker went on."""
+    monkeypatch.setattr("outrider.kit.db._CONNECT_SECONDS", 1)  # so long it looks for another connection
+    url = make_database(server_url, f"away_{worker_id}", await make_template(server_url))
+    database = await Database.open(url)
+    worker = asyncio.create_task(run_worker(replace(ctx, database=database)))
+    async with ctx.database.connection() as db, asyncio.timeout(20):
+        listening = "SELECT count(*) FROM pg_stat_activity WHERE datname = %(name)s AND query LIKE 'LISTEN%%'"
+        while not await fetch_value(db, listening, {"name": f"away_{worker_id}"}):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)
+    await asyncio.to_thread(drop_database, server_url, url)
+    worker.cancel()
+    await asyncio.wait([worker], timeout=20)
+    assert worker.cancelled()
+    await database.close()
+
+
+def drop_database(server_url: str, url: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as db:
+        name = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
+        db.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 async def test_a_periodic_job_is_run_by_the_worker(ctx: JobContext) -> None:
