@@ -169,3 +169,20 @@ async def test_closing_waits_for_the_mail_that_is_under_way(submitter: Submitter
 
 async def test_no_mails_need_no_connection(submitter: Submitter) -> None:
     assert await submitter.submit_many(Server("127.0.0.1", 1, TlsMode.NONE), []) == []
+
+
+@pytest.mark.parametrize(
+    ("point", "kind"), [("CONNECT", Deferred), ("MAIL", Deferred), ("DATA", Deferred), ("CONTENT", Unknown)]
+)
+async def test_a_submission_that_is_given_up_ends_at_once_with_what_is_true(
+    submitter: Submitter, point: str, kind: type[object]
+) -> None:
+    async with running(FaultySmtp(faults({point: SILENCE}))) as smtp:
+        tasks = [asyncio.create_task(submitter.submit(smtp.server, envelope(number))) for number in range(2)]
+        await smtp.has_fallen_silent.wait()
+        await asyncio.sleep(0.02)  # the silence comes before the client has read what was said
+        submitter.give_up()
+        first, second = await asyncio.gather(*tasks)
+        assert isinstance(first, kind)
+        assert isinstance(second, Deferred)
+        await submitter.close()
