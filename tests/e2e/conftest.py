@@ -25,7 +25,8 @@ REACTION_SECONDS = 0.25  # on the wall: nobody reacts before the server has note
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     clock = Clock.starting_at(MONDAY, speed=SPEED)
-    with running_installation(tmp_path_factory.mktemp("installation"), clock=clock) as running:
+    folder = tmp_path_factory.mktemp("installation")
+    with running_installation(folder, clock=clock, webhook_timeout_seconds=5) as running:
         yield running
 
 

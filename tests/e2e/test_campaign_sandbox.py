@@ -22,12 +22,12 @@ from outrider.sandbox import (
     Fault,
     Language,
     Moment,
+    ReceivedMail,
     ReplyKind,
     Sandbox,
     UnsubscribeBy,
     steps_by_phrase,
 )
-from outrider.sandbox.mails import ReceivedMail
 from tests.support.campaign import Campaign, Port, call, connect_mailbox, eventually
 from tests.support.receiver import Receiver, Request
 from tests.support.shape import assert_shape, example
