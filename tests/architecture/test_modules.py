@@ -29,6 +29,7 @@ TRANSACTIONS_OPEN_IN = {
     "engine.inbound.readers": "a received mail is taken in whole or not at all",
     "engine.leases": "engine steps",
     "engine.outbound": "engine steps",
+    "engine.recorder": "engine steps",
     "engine.worker": "engine steps",
     "kit.db": "opens them",
     "kit.http": "requests",
@@ -38,12 +39,16 @@ TRANSACTIONS_OPEN_IN = {
     "mailboxes.actions": "a savepoint: another mailbox may have taken the address in the meantime",
     "tracking.api": "requests that need no key",
     "tracking.hits": "one transaction for the hits of some milliseconds",
+    "web.entrance": "requests of people who are not logged in",
+    "web.shell": "requests of people",
+    "web.entrance": "requests",
+    "web.shell": "requests",
     "webhooks.delivery": "engine steps",
     "webhooks.jobs": "jobs",
 }
 """The edges (style §3.5), and why each is one."""
 
-FRAMEWORK_IN = ("kit.", "asgi", "cli.", "demo.receiver", "tracking.pages")
+FRAMEWORK_IN = ("kit.", "asgi", "cli.", "demo.receiver", "tracking.pages", "web.")
 """Beside every `api` and `wire` module: where the web framework may be known."""
 
 
