@@ -41,14 +41,12 @@ TRANSACTIONS_OPEN_IN = {
     "tracking.hits": "one transaction for the hits of some milliseconds",
     "web.entrance": "requests of people who are not logged in",
     "web.shell": "requests of people",
-    "web.entrance": "requests",
-    "web.shell": "requests",
     "webhooks.delivery": "engine steps",
     "webhooks.jobs": "jobs",
 }
 """The edges (style §3.5), and why each is one."""
 
-FRAMEWORK_IN = ("kit.", "asgi", "cli.", "demo.receiver", "tracking.pages", "web.")
+FRAMEWORK_IN = ("kit.", "asgi", "cli.", "demo.receiver", "messages.files", "tracking.pages", "web.")
 """Beside every `api` and `wire` module: where the web framework may be known."""
 
 

@@ -47,6 +47,7 @@ BY_THEMSELVES = {
     "messages.engagement.count_hits": "by mails that signed tokens name",
     "messages.engagement.record_bounce": "by the mail that a report was matched to, in its mailbox",
     "messages.engagement.record_reply": "by the mail that a reply was matched to, in its mailbox",
+    "messages.files.download": "by a random token that stands in the address",
     "messages.received.insert": "by the row that has just been made",
     "messages.store.list_threads": "by leads in campaigns that the caller has found in its account",
     "webhooks.retriggers.refresh": "by retriggers of deliveries that have just been worked on",
