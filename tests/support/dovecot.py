@@ -100,7 +100,7 @@ class Dovecot:
         config = self.directory / "dovecot.conf"
         self.process = subprocess.Popen([BINARY, "-F", "-c", str(config)], stderr=subprocess.DEVNULL)  # noqa: S603 - our own words
         deadline = time.monotonic() + START_SECONDS
-        while not all(map(_answers, (self.port, self.tls_port))):
+        while not all(map(answers, (self.port, self.tls_port))):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 log = self.directory / "log"
                 raise RuntimeError(f"Dovecot did not start: {log.read_text() if log.exists() else 'no log'}")
@@ -157,7 +157,7 @@ def _prepare(users: Mapping[str, str], settings: str) -> Dovecot:
     # Sockets have short names only, so the folder is not pytest's.
     directory = Path(tempfile.mkdtemp(prefix="dovecot-"))
     directory.chmod(0o755)  # its log-in process runs as somebody else
-    port, tls_port = _free_ports(2)
+    port, tls_port = free_ports(2)
     _make_certificate(directory)
     (directory / "mail").mkdir()
     os.chown(directory / "mail", MAIL_UID, MAIL_GID)
@@ -231,7 +231,7 @@ def _make_certificate(directory: Path) -> None:
     )
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for listener in sockets:
@@ -239,7 +239,7 @@ def _free_ports(count: int) -> list[int]:
         return [listener.getsockname()[1] for listener in sockets]
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -163,10 +163,20 @@ class Place:
 
 @contextmanager
 def running_installation(
-    folder: Path, *, clock: Clock = SYSTEM_CLOCK, database_url: str | None = None, **settings: object
+    folder: Path,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    database_url: str | None = None,
+    certificates: Path | None = None,
+    **settings: object,
 ) -> Iterator[Place]:
-    """An installation with these settings (by field name), from its start to its orderly end."""
+    """An installation with these settings (by field name), from its start to its orderly end.
+
+    `certificates`: a PEM file that this machine trusts, and nothing else.
+    """
     place = Place(folder, clock, _environment(folder, clock, database_url, settings))
+    if certificates is not None:
+        place.environ["SSL_CERT_FILE"] = str(certificates)
     try:
         place.start()
         yield place

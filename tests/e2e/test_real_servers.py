@@ -1,0 +1,229 @@
+"""The same campaign against a real Postfix and a real Dovecot: nothing of the mail world is ours.
+
+Mail leaves by Postfix's submission port (STARTTLS, log-in checked by Dovecot) and lies in people's maildirs; a person's
+answer and Postfix's own delivery report come back into the sender's, which the engine reads from Dovecot over TLS.
+"""
+
+import asyncio
+import smtplib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import httpx
+import pytest
+
+from outrider.kit.clock import Clock
+from tests.e2e.conftest import MONDAY, SPEED
+from tests.support.campaign import Campaign, Port, connect_mailbox, eventually
+from tests.support.database import make_database, make_template
+from tests.support.dovecot import Dovecot, free_ports, running_dovecot
+from tests.support.installation import Place, running_installation
+from tests.support.postfix import Postfix, auth_listener, running_postfix
+
+pytestmark = pytest.mark.xdist_group("e2e")
+
+SECONDS = 240
+RITA, JO = "rita@quaydesk.example", "jo@quaydesk.example"
+ADA, BO = "ada@tallow.example", "bo@tallow.example"
+REFUSED, UNKNOWN = "refused@tallow.example", "unknown@tallow.example"
+USERS = {RITA: "sand-castle-1", JO: "sand-castle-2", ADA: "hers", BO: "his"}
+STEPS = [
+    {
+        "seq_number": 1,
+        "seq_delay_details": {"delay_in_days": 0},
+        "subject": "Hafengebühren, {{first_name}}?",
+        "email_body": '<p>Grüße, {{first_name}} – a question about <a href="https://quaydesk.example/fees">fees</a>.</p>',
+    },
+    {
+        "seq_number": 2,
+        "seq_delay_details": {"delay_in_days": 2},
+        "subject": "",
+        "email_body": "<p>Coming back to my note.</p>",
+    },
+]
+
+
+@dataclass(frozen=True, slots=True)
+class MailWorld:
+    """Both servers, and the people who have their mail there."""
+
+    dovecot: Dovecot
+    postfix: Postfix
+
+    def mails(self, user: str, folder: str = "INBOX") -> list[EmailMessage]:
+        """In the order in which they came, read or not."""
+        home = self.dovecot.directory / "mail" / user
+        maildir = home if folder == "INBOX" else home / f".{folder}"
+        files = [path for part in ("new", "cur") for path in (maildir / part).glob("*")]
+        ordered = sorted(files, key=lambda path: path.stat().st_mtime_ns)
+        return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in ordered]
+
+    async def send(self, letter: EmailMessage) -> None:
+        """As any server in the world hands mail over."""
+        await asyncio.to_thread(self._send, letter)
+
+    def _send(self, letter: EmailMessage) -> None:
+        with smtplib.SMTP("127.0.0.1", self.postfix.relay_port, timeout=60) as relay:
+            relay.send_message(letter)
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[MailWorld]:
+    (auth_port,) = free_ports(1)
+    with (
+        running_dovecot(USERS, settings=auth_listener(auth_port)) as dovecot,
+        running_postfix(dovecot, auth_port=auth_port, refused=[REFUSED]) as postfix,
+    ):
+        yield MailWorld(dovecot, postfix)
+
+
+@pytest.fixture(scope="module")
+async def real_database(server_url: str, worker_id: str) -> str:
+    return make_database(server_url, f"real_servers_{worker_id}", await make_template(server_url))
+
+
+@pytest.fixture(scope="module")
+def real_place(world: MailWorld, real_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """It trusts the servers' certificate, as a machine does whose operator has installed it."""
+    with running_installation(
+        tmp_path_factory.mktemp("real"),
+        clock=Clock.starting_at(MONDAY, speed=SPEED),
+        database_url=real_database,
+        certificates=world.dovecot.certificate,
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def real_api(real_place: Place) -> AsyncIterator[httpx.AsyncClient]:
+    async with real_place.api(real_place.create_account("owner@quaydesk.example").api_key) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def campaign(world: MailWorld, real_api: httpx.AsyncClient) -> Campaign:
+    """Run to its end: Ada answers the first mail, the others do nothing."""
+    smtp = Port(world.postfix.submission_port, "STARTTLS")
+    imap = {RITA: Port(world.dovecot.tls_port, "SSL"), JO: Port(world.dovecot.port, "STARTTLS")}
+    ids = [await connect_mailbox(real_api, box, USERS[box], smtp=smtp, imap=imap[box]) for box in (RITA, JO)]
+    campaign = await Campaign.make(real_api, "Harbour", mailbox_ids=ids, steps=STEPS, add_unsubscribe_tag=True)
+    leads = [ADA, BO, REFUSED, UNKNOWN]
+    await campaign.add_leads([{"email": email, "first_name": email.partition("@")[0].title()} for email in leads])
+    await campaign.start()
+
+    async def has_written_to_ada() -> bool:
+        return bool(world.mails(ADA))
+
+    await eventually(has_written_to_ada, seconds=SECONDS, what="Ada has mail")
+    await world.send(answer_to(world.mails(ADA)[0]))
+    await campaign.until_status("COMPLETED", seconds=SECONDS)
+    await eventually(lambda: has_heard_everything(campaign), seconds=SECONDS, what="answer and bounces are noted")
+    return campaign
+
+
+def answer_to(mail: EmailMessage) -> EmailMessage:
+    """What her mail program makes of it."""
+    letter = EmailMessage()
+    letter["From"], letter["To"], letter["Subject"] = f"Ada Quill <{ADA}>", mail["From"], f"Re: {mail['Subject']}"
+    letter["Message-ID"], letter["In-Reply-To"] = "<reply-1@tallow.example>", mail["Message-ID"]
+    letter["References"] = mail["Message-ID"]
+    text = mail.get_body(("plain",))
+    assert text is not None
+    quoted = "\n".join(f"> {line}" for line in text.get_content().splitlines())
+    letter.set_content(f"Gern, nächsten Dienstag?\n\nOn Mon, Mar 2, 2026 at 07:00 Rita wrote:\n{quoted}\n")
+    return letter
+
+
+async def has_heard_everything(campaign: Campaign) -> bool:
+    figures = await campaign.figures()
+    return (figures["reply_count"], figures["bounce_count"]) == ("1", "2")
+
+
+async def test_everybody_ends_where_they_should(campaign: Campaign) -> None:
+    assert await campaign.statuses() == {ADA: "STOPPED", BO: "COMPLETED", REFUSED: "BLOCKED", UNKNOWN: "BLOCKED"}
+    figures = await campaign.figures()
+    wanted = {"sent_count": "5", "unique_sent_count": "4", "reply_count": "1", "bounce_count": "2"}
+    assert {name: figures[name] for name in wanted} == wanted
+
+
+def test_mail_arrives_as_it_was_written(campaign: Campaign, world: MailWorld) -> None:
+    (mail,) = world.mails(ADA)
+    assert mail["Subject"] == "Hafengebühren, Ada?"
+    assert (mail["To"], mail["Delivered-To"]) == (ADA, ADA)
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert "Grüße, Ada – a question about" in html.get_content()
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert not mail.defects
+
+
+def test_it_was_submitted_with_a_log_in_over_tls(campaign: Campaign, world: MailWorld) -> None:
+    for user in (ADA, BO):
+        for mail in world.mails(user):
+            assert "with ESMTPSA" in mail["Received"]  # RFC 3848: TLS and authenticated
+            assert mail["Return-Path"] == f"<{mail['From'].addresses[0].addr_spec}>"
+
+
+def test_nobody_is_written_to_after_an_answer(campaign: Campaign, world: MailWorld) -> None:
+    assert (len(world.mails(ADA)), len(world.mails(BO))) == (1, 2)
+
+
+def test_the_follow_up_stays_in_the_thread(campaign: Campaign, world: MailWorld) -> None:
+    first, second = world.mails(BO)
+    assert second["Subject"] == f"Re: {first['Subject']}"
+    assert (second["In-Reply-To"], second["References"]) == (first["Message-ID"], first["Message-ID"])
+    assert second["From"] == first["From"]
+
+
+async def test_the_answer_stands_in_the_history(campaign: Campaign) -> None:
+    lead_id = int((await campaign.leads())[ADA]["lead"]["id"])
+    sent, reply = await campaign.history(lead_id)
+    assert (sent["type"], reply["type"]) == ("SENT", "REPLY")
+    assert (reply["message_id"], reply["from"], reply["stats_id"]) == (
+        "<reply-1@tallow.example>",
+        ADA,
+        sent["stats_id"],
+    )
+    assert "Gern, nächsten Dienstag?" in reply["email_body"]
+
+
+async def test_postfix_s_own_report_is_understood(campaign: Campaign) -> None:
+    """The unknown user was found out after the mail was taken; the other was refused at once."""
+    leads = await campaign.leads()
+    reported = await campaign.history(int(leads[UNKNOWN]["lead"]["id"]))
+    assert [item["type"] for item in reported] == ["SENT", "REPLY"]
+    assert reported[1]["subject"] == "Undelivered Mail Returned to Sender"
+    refused = await campaign.history(int(leads[REFUSED]["lead"]["id"]))
+    assert [item["type"] for item in refused] == ["SENT"]
+    blocked = (await campaign.api.get("/leads/get-domain-block-list")).json()
+    assert {entry["email_or_domain"] for entry in blocked} == {UNKNOWN, REFUSED}
+
+
+async def test_copies_lie_in_the_folder_for_sent_mail(campaign: Campaign, world: MailWorld) -> None:
+    def ids(user: str, folder: str = "INBOX") -> set[str]:
+        return {mail["Message-ID"] for mail in world.mails(user, folder)}
+
+    async def are_filed() -> bool:
+        return ids(ADA) | ids(BO) <= ids(RITA, "Sent") | ids(JO, "Sent")
+
+    await eventually(are_filed, seconds=SECONDS, what="every mail is in Sent")
+
+
+async def test_a_wrong_password_is_explained(real_api: httpx.AsyncClient, world: MailWorld) -> None:
+    body = {
+        "from_name": "Bo",
+        "from_email": BO,
+        "user_name": BO,
+        "password": "wrong",
+        "smtp_host": "127.0.0.1",
+        "smtp_port": world.postfix.submission_port,
+        "smtp_port_type": "STARTTLS",
+        "imap_host": "127.0.0.1",
+        "imap_port": world.dovecot.port,
+        "imap_port_type": "STARTTLS",
+    }
+    answer = await real_api.post("/email-accounts/save", json=body)
+    assert (answer.status_code, answer.json()["errorCode"]) == (400, "ACCOUNT_VERIFICATION_FAILED")
+    assert answer.json()["error"].startswith("SMTP: 535 5.7.8")
