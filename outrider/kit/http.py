@@ -1,6 +1,7 @@
 """What routes are written with: `Api`, `Ctx`, `reply`, `stream_csv` (docs/how-to/add-an-endpoint.md).
 
-A request is authenticated and counted, then runs in one transaction that commits before the answer is sent.
+A request is authenticated and counted, then runs in one transaction that commits before the answer is sent. A route
+that talks to the outside takes `FreeCtx` instead: it holds no connection, and opens transactions before and after.
 Order of checks: route, body, key, rate, path and query, permission, fields of the body; the rest is the slice's.
 """
 
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
@@ -26,16 +27,15 @@ from outrider.kit.replies import reply, stream_csv
 from outrider.kit.routing import BASE
 from outrider.kit.validation import PathId
 
-__all__ = ["Api", "Context", "Ctx", "PathId", "reply", "services_of", "stream_csv"]
+__all__ = ["Api", "Caller", "Context", "Ctx", "FreeCtx", "PathId", "reply", "services_of", "stream_csv"]
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
 
 
-@dataclass(slots=True)
-class Context:
-    """Who asks, when, and the transaction of this request."""
+@dataclass(slots=True, kw_only=True)
+class Caller:
+    """Who asks, and when."""
 
-    db: Db
     user_id: int
     key_id: int
     client_id: int | None
@@ -47,8 +47,15 @@ class Context:
 
     @property
     def database(self) -> Database:
-        """For what is streamed after the transaction has ended."""
+        """For a `FreeCtx`, and for what is streamed after the transaction has ended."""
         return services_of(self.request).database
+
+
+@dataclass(slots=True, kw_only=True)
+class Context(Caller):
+    """The caller and the transaction of this request."""
+
+    db: Db
 
 
 def services_of(request: Request) -> Services:
@@ -63,29 +70,47 @@ async def _open(request: Request) -> AsyncIterator[Context]:
         idempotency_key = idempotency.key_of(request)
         if idempotency_key is None:
             async with db.transaction():
-                yield _context(db, admission, request, services)
+                yield Context(db=db, **_caller(admission, request, services))
             return
+    # the connection went back: who holds one while he waits for another may wait for himself
     claim = idempotency.claim_of(idempotency_key, exchange, key_id=admission.key_id, wall=services.clock.wall())
     async with idempotency.claimed(services.database, claim) as db:
         exchange.record = partial(idempotency.record, db, claim)
-        yield _context(db, admission, request, services)
+        yield Context(db=db, **_caller(admission, request, services))
+
+
+async def _admit_only(request: Request) -> AsyncIterator[Caller]:
+    exchange, services = current_exchange.get(), services_of(request)
+    async with services.database.connection() as db:
+        admission = await _admit(exchange, services, db, request)
+    caller = Caller(**_caller(admission, request, services))
+    idempotency_key = idempotency.key_of(request)
+    if idempotency_key is None:
+        yield caller
+        return
+    claim = idempotency.claim_of(idempotency_key, exchange, key_id=admission.key_id, wall=services.clock.wall())
+    async with idempotency.announced(services.database, claim):
+        exchange.record = partial(idempotency.record_apart, services.database, claim)
+        yield caller
 
 
 Ctx = Annotated[Context, Depends(_open, scope="function")]
 """The caller and ONE transaction; with the scope "request" the commit would come after the answer."""
 
+FreeCtx = Annotated[Caller, Depends(_admit_only, scope="function")]
+"""The caller without a transaction, for routes that wait for the outside: a pool is soon empty otherwise."""
 
-def _context(db: Db, admission: Admission, request: Request, services: Services) -> Context:
-    return Context(
-        db=db,
-        user_id=admission.user_id,
-        key_id=admission.key_id,
-        client_id=admission.client_id,
-        now=services.clock.now(),
-        settings=services.settings,
-        request=request,
-        clock=services.clock,
-    )
+
+def _caller(admission: Admission, request: Request, services: Services) -> dict[str, Any]:
+    return {
+        "user_id": admission.user_id,
+        "key_id": admission.key_id,
+        "client_id": admission.client_id,
+        "now": services.clock.now(),
+        "settings": services.settings,
+        "request": request,
+        "clock": services.clock,
+    }
 
 
 async def _admit(exchange: Exchange, services: Services, db: Db, request: Request) -> Admission:

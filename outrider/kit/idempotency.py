@@ -2,6 +2,9 @@
 
 The answer is stored in the transaction of the change, so that one never exists without the other. While the first
 request runs it holds an advisory lock; the second asks for it again and again, without keeping a connection.
+
+A route without a transaction of its own announces itself by a row without a status instead. Its answer is stored after
+its change: should the process die between the two, the second request runs anew.
 """
 
 import asyncio
@@ -27,6 +30,7 @@ KEPT = timedelta(hours=24)
 LONGEST_KEY = 255
 _WAIT_SECONDS = 30.0
 _STEP_SECONDS = 0.1
+_LONGEST_RUN = timedelta(seconds=70)  # more than any request may take: then its process has died
 _SERVER_ERROR = 500
 
 
@@ -65,10 +69,13 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class StoredReply:
+    """`status` None: the first request is still running."""
+
     request_hash: bytes
-    status: int
-    headers: list[list[str]]
-    body: bytes
+    status: int | None
+    headers: list[list[str]] | None
+    body: bytes | None
+    created_at: datetime
 
 
 def key_of(request: Request) -> str | None:
@@ -102,7 +109,7 @@ async def claimed(database: Database, claim: Claim) -> AsyncIterator[Db]:
     refusal: Problem | None = None
     async with AsyncExitStack() as stack:
         db = await _locked(database, claim, stack)
-        await _raise_if_stored(db, claim)
+        await _is_free(db, claim)
         try:
             async with db.transaction():
                 yield db
@@ -134,9 +141,10 @@ async def _try_lock(db: Db, claim: Claim) -> bool:
     )
 
 
-async def _raise_if_stored(db: Db, claim: Claim) -> None:
+async def _is_free(db: Db, claim: Claim) -> bool:
+    """Whether nobody is at it; raises Replayed if it was answered."""
     sql: LiteralString = """
-        SELECT request_hash, status, headers, body
+        SELECT request_hash, status, headers, body, created_at
         FROM idempotent_replies
         WHERE key_id = %(key_id)s
           AND method = %(method)s
@@ -146,13 +154,68 @@ async def _raise_if_stored(db: Db, claim: Claim) -> None:
     """
     stored = await fetch_one(db, StoredReply, sql, {**claim.name, "kept_since": claim.wall - KEPT})
     if stored is None:
-        return
+        return True
     if stored.request_hash != claim.request_hash:
         raise KeyReused
+    if stored.status is None:
+        return stored.created_at < claim.wall - _LONGEST_RUN
     response = Response(stored.body, stored.status)
-    response.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in stored.headers]
+    response.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in stored.headers or ()]
     response.raw_headers.append((b"idempotent-replay", b"true"))
     raise Replayed(response)
+
+
+@asynccontextmanager
+async def announced(database: Database, claim: Claim) -> AsyncIterator[None]:
+    """As `claimed`, for a request that holds no connection."""
+    await _announce(database, claim)
+    try:
+        yield
+    except Problem as problem:
+        if problem.status >= _SERVER_ERROR:
+            await _withdraw(database, claim)
+        else:
+            await record_apart(database, claim, problem_reply(problem))
+        raise
+    except BaseException:
+        await _withdraw(database, claim)
+        raise
+
+
+async def _announce(database: Database, claim: Claim) -> None:
+    sql: LiteralString = """
+        INSERT INTO idempotent_replies (key_id, method, path, idempotency_key, request_hash, created_at)
+        VALUES (%(key_id)s, %(method)s, %(path)s, %(idempotency_key)s, %(request_hash)s, %(created_at)s)
+        ON CONFLICT (key_id, method, path, idempotency_key) DO UPDATE
+        SET request_hash = excluded.request_hash, status = NULL, headers = NULL, body = NULL,
+            created_at = excluded.created_at
+    """
+    for _ in range(round(_WAIT_SECONDS / _STEP_SECONDS)):
+        async with database.transaction() as db:
+            if await _try_lock(db, claim) and await _is_free(db, claim):
+                await execute(db, sql, {**claim.name, "request_hash": claim.request_hash, "created_at": claim.wall})
+                return
+        await asyncio.sleep(_STEP_SECONDS)
+    raise Unavailable(retry_after=1)
+
+
+async def _withdraw(database: Database, claim: Claim) -> None:
+    sql: LiteralString = """
+        DELETE FROM idempotent_replies
+        WHERE key_id = %(key_id)s
+          AND method = %(method)s
+          AND path = %(path)s
+          AND idempotency_key = %(idempotency_key)s
+          AND status IS NULL
+          AND created_at = %(created_at)s
+    """
+    async with database.transaction() as db:
+        await execute(db, sql, {**claim.name, "created_at": claim.wall})
+
+
+async def record_apart(database: Database, claim: Claim, response: Response) -> None:
+    async with database.transaction() as db:
+        await record(db, claim, response)
 
 
 async def record(db: Db, claim: Claim, response: Response) -> None:

@@ -1,6 +1,6 @@
 """Clients of the tests' own slice."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 
 import pytest
@@ -45,3 +45,13 @@ async def committed_things(make_app: Callable[..., Edge], database: Database, co
     app = make_app(database, apis=(slice_under_test.api,))
     async with database.connection() as db:
         return await connect(app, db)
+
+
+@pytest.fixture
+async def small_things(make_app: Callable[..., Edge], database: Database, connect: Connect) -> AsyncIterator[ApiClient]:
+    """As `committed_things`, with a pool of two connections."""
+    pool = await Database.open(database.url, max_size=2)
+    async with pool.connection() as db:
+        client = await connect(make_app(pool, apis=(slice_under_test.api,)), db)
+    yield client
+    await pool.close()

@@ -1,5 +1,6 @@
 """Keys, rate windows, the order of checks and the transaction of a request, as a client meets them."""
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -261,6 +262,40 @@ class TestTransaction:
     ) -> None:
         assert (await committed_things.post(f"/marks/gone/{ending}")).status_code == status
         assert await marks(database) == []
+
+
+class TestErrands:
+    """Routes that talk to the outside hold no connection while they wait."""
+
+    @pytest.fixture(autouse=True)
+    def gates(self) -> None:
+        slice_under_test.going_on.clear()
+        slice_under_test.let_go.clear()
+
+    async def test_they_know_their_caller_and_count_like_others(self, things_with: Settable) -> None:
+        slice_under_test.let_go.set()
+        limited = await things_with(rate_limit_requests=1)
+        answer = await limited.post("/errands/a")
+        assert answer.json() == {"user_id": limited.user_id, "client_id": None, "name": "a"}
+        assert answer.headers["x-ratelimit-remaining"] == "0"
+        assert (await limited.post("/errands/a")).status_code == 429
+        assert (await limited.request("POST", "/errands/a", key="nobody-has-this-key")).status_code == 401
+
+    async def test_many_that_wait_block_nobody(self, small_things: ApiClient) -> None:
+        waiting = [asyncio.create_task(small_things.post(f"/errands/{number}")) for number in range(10)]
+        await slice_under_test.going_on.wait()
+        assert (await small_things.get("/things/1")).status_code == 200
+        assert not any(task.done() for task in waiting)
+        slice_under_test.let_go.set()
+        assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
+
+    @pytest.mark.parametrize("path", ["/marks/a", "/errands/a"])
+    async def test_idempotency_keys_need_no_second_connection(self, small_things: ApiClient, path: str) -> None:
+        slice_under_test.let_go.set()
+        posts = [small_things.post(path, headers={"Idempotency-Key": str(number)}) for number in range(10)]
+        async with asyncio.timeout(5):  # the pool itself gives up after ten
+            answers = await asyncio.gather(*posts)
+        assert {answer.status_code for answer in answers} == {200}
 
 
 async def test_key_and_rate_cost_one_statement(

@@ -159,3 +159,48 @@ async def test_keys_of_different_callers_do_not_meet(
     await committed_things.post("/marks/a", headers=ONCE)
     response = await other.post("/marks/a", headers=ONCE)
     assert "idempotent-replay" not in response.headers
+
+
+class TestErrands:
+    """Routes that hold no connection: a row says that the first is running."""
+
+    @pytest.fixture(autouse=True)
+    def gates(self) -> None:
+        slice_under_test.going_on.clear()
+        slice_under_test.let_go.set()
+
+    @pytest.mark.parametrize(("name", "status"), [("a", 200), ("refused", 400)])
+    async def test_the_first_answer_is_replayed(self, committed_things: ApiClient, name: str, status: int) -> None:
+        first = await committed_things.post(f"/errands/{name}", headers=ONCE)
+        again = await committed_things.post(f"/errands/{name}", headers=ONCE)
+        assert first.status_code == again.status_code == status
+        assert first.json() == again.json()
+        assert "idempotent-replay" not in first.headers
+        assert again.headers["idempotent-replay"] == "true"
+
+    async def test_a_crash_is_not_remembered(self, committed_things: ApiClient, database: Database) -> None:
+        for _ in range(2):
+            assert (await committed_things.post("/errands/crash", headers=ONCE)).status_code == 500
+        async with database.connection() as db:
+            assert await fetch_value(db, "SELECT count(*) FROM idempotent_replies") == 0
+
+    async def test_the_second_waits_for_the_first(self, committed_things: ApiClient, database: Database) -> None:
+        slice_under_test.let_go.clear()
+        first = asyncio.create_task(committed_things.post("/errands/a", headers=ONCE))
+        await slice_under_test.going_on.wait()
+        second = asyncio.create_task(committed_things.post("/errands/a", headers=ONCE))
+        await asyncio.sleep(0.05)
+        assert not second.done()
+        slice_under_test.let_go.set()
+        assert (await first).json() == (await second).json()
+        assert (await second).headers["idempotent-replay"] == "true"
+        assert await count_marks(database) == 1
+
+    async def test_one_whose_process_died_is_run_anew(self, committed_things: ApiClient, database: Database) -> None:
+        await committed_things.post("/errands/a", headers=ONCE)
+        async with database.connection() as db:
+            await execute(db, "UPDATE idempotent_replies SET status = NULL")
+        await age(database, timedelta(minutes=2))
+        again = await committed_things.post("/errands/a", headers=ONCE)
+        assert "idempotent-replay" not in again.headers
+        assert await count_marks(database) == 2

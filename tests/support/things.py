@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from outrider.kit.db import execute, fetch_value
 from outrider.kit.errors import Conflict, NotFound
-from outrider.kit.http import Api, Ctx, PathId, reply, stream_csv
+from outrider.kit.http import Api, Ctx, FreeCtx, PathId, reply, stream_csv
 from outrider.kit.pagination import Page, paging
 from outrider.kit.validation import Flag, Id, Int, ListOf, StrictWire, Text, Wire
 
@@ -169,6 +169,24 @@ async def mark_slowly(ctx: Ctx, name: str) -> Response:
     await let_go.wait()
     await _mark(ctx, name)
     return reply({"count": await _count_marks(ctx)})
+
+
+@api.post("/errands/{name}")
+async def run_errand(ctx: FreeCtx, name: str) -> Response:
+    """Run Errand"""
+    going_on.set()
+    await let_go.wait()  # somebody outside takes his time
+    if name == "refused":
+        raise ThingBroken
+    if name == "crash":
+        raise RuntimeError("a bug")
+    async with ctx.database.transaction() as db:
+        await execute(
+            db,
+            "INSERT INTO tags (user_id, name, color, created_at) VALUES (%(user_id)s, %(name)s, '', %(now)s)",
+            {"user_id": ctx.user_id, "name": name, "now": ctx.now},
+        )
+    return reply({"user_id": ctx.user_id, "client_id": ctx.client_id, "name": name})
 
 
 async def _mark(ctx: Ctx, name: str) -> None:
