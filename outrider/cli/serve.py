@@ -56,7 +56,10 @@ def _run(place: Installation, role: Role) -> None:
 
     def announce() -> None:
         check = "/readyz" if role is Role.ALL else "/healthz"  # the engine of a web machine runs elsewhere
-        if listener is not None and not wait_until_ready(settings.host, settings.port, tree, check=check):
+        is_ready = listener is None or wait_until_ready(settings.host, settings.port, tree, check=check)
+        if tree.is_stopping:
+            return
+        if not is_ready:
             err.print("Outrider is not ready yet; the log above says why.")
         _greet(place, role, has_accounts=has_accounts)
 
