@@ -1,18 +1,19 @@
 """What changes mailboxes: saving with a log-in test, suspending, deleting, testing.
 
-A log-in test takes up to 20 seconds, so it comes before anything is locked or written.
+A log-in test takes up to 20 seconds, so it stands between two transactions: the first finds what is to be tried and
+refuses what needs no test, the second writes.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from psycopg.errors import UniqueViolation
 
 from outrider.clients import store as clients
-from outrider.kit.crypto import Vault
+from outrider.kit.crypto import SealError, Vault
 from outrider.kit.db import Db
 from outrider.kit.errors import NotAllowed
 from outrider.kit.events import emit
@@ -46,31 +47,33 @@ _DEFAULTS = {
 }
 
 
+async def check_new(db: Db, user_id: int, changes: Mapping[str, Any], *, scope: int | None) -> None:
+    """Raise for a mailbox that cannot be created, whatever its log-in; `scope` is the client whose key asks."""
+    await _check_client(db, user_id, changes, scope=scope)
+    await _check_address(db, user_id, changes["from_email"], scope=scope)
+
+
 async def create(
     db: Db,
     vault: Vault,
     user_id: int,
     *,
     changes: Mapping[str, Any],
-    credentials: Mapping[str, Any],
+    credentials: Credentials,
     warmup_change: WarmupChange,
     scope: int | None,
-    is_verified: bool,
     now: datetime,
 ) -> Mailbox:
-    """Store a mailbox whose log-in works; `scope` is the client whose key asks."""
-    await _check_client(db, user_id, changes, scope=scope)
-    await _check_address(db, user_id, changes["from_email"], scope=scope)
-    complete = merged(None, credentials)
-    await _verify(complete, mailbox_id=None, is_verified=is_verified)
+    """Store a mailbox whose log-in has been tried."""
+    await check_new(db, user_id, changes, scope=scope)
     mailbox_id = await store.insert_mailbox(
         db,
         {
             **_DEFAULTS,
             "client_id": scope,
-            "type": MailboxType.of_host(complete.smtp_host or ""),
+            "type": MailboxType.of_host(credentials.smtp_host or ""),
             **changes,
-            **_columns(complete, vault),
+            **_columns(credentials, vault),
             "user_id": user_id,
             "warmup_key": warmup_key(user_id, changes["from_email"]),
             "now": now,
@@ -86,7 +89,19 @@ async def create(
     return mailbox
 
 
-async def update(
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """The log-in of a stored mailbox, and what it would be after a change."""
+
+    known: Credentials
+    wanted: Credentials
+
+    @property
+    def is_new(self) -> bool:
+        return self.wanted != self.known
+
+
+async def find_log_in(
     db: Db,
     vault: Vault,
     user_id: int,
@@ -94,28 +109,44 @@ async def update(
     *,
     changes: Mapping[str, Any],
     credentials: Mapping[str, Any],
+    scope: int | None,
+) -> LogIn:
+    """What is to be tried before a mailbox is changed; raises for what cannot be changed, whatever its log-in."""
+    known = await load_credentials(db, vault, user_id, mailbox_id, scope=scope)
+    await _check_client(db, user_id, changes, scope=scope)
+    return LogIn(known, merged(known, credentials))
+
+
+async def load_credentials(db: Db, vault: Vault, user_id: int, mailbox_id: int, *, scope: int | None) -> Credentials:
+    """Secrets that cannot be opened any more (another SECRET_KEY) are as good as none: new ones can be given."""
+    mailbox = await store.load_mailbox(db, user_id, mailbox_id, client_id=scope)
+    try:
+        return servers.open_credentials(mailbox, vault)
+    except SealError:
+        return servers.open_credentials(replace(mailbox, password=None, imap_password=None), vault)
+
+
+async def update(
+    db: Db,
+    vault: Vault,
+    user_id: int,
+    mailbox_id: int,
+    *,
+    changes: Mapping[str, Any],
+    log_in: LogIn,
     warmup_change: WarmupChange,
     scope: int | None,
-    is_verified: bool,
     now: datetime,
 ) -> Mailbox:
-    """Change what is given; new credentials are tried first, and nothing changes if they fail."""
-    seen = await store.load_mailbox(db, user_id, mailbox_id, client_id=scope)
-    await _check_client(db, user_id, changes, scope=scope)
-    known = servers.open_credentials(seen, vault)
-    wanted = merged(known, credentials)
-    has_new_login = wanted != known
-    if has_new_login:
-        await _verify(wanted, mailbox_id=mailbox_id, is_verified=is_verified)
-
+    """Change what is given; a new log-in has been tried."""
     mailbox = await store.lock_mailbox(db, user_id, mailbox_id, client_id=scope)
-    columns = {**changes, **(_columns(wanted, vault) if has_new_login else {})}
-    if wanted.smtp_host != known.smtp_host:
-        columns.setdefault("type", MailboxType.of_host(wanted.smtp_host or ""))
+    columns = {**changes, **_changed_columns(log_in, vault)}
+    if log_in.wanted.smtp_host != log_in.known.smtp_host:
+        columns.setdefault("type", MailboxType.of_host(log_in.wanted.smtp_host or ""))
     changed = replace(_with_tracking_domain(mailbox, columns), **columns, updated_at=now)
     if columns:
         await _store(db, changed, scope=scope)
-    if has_new_login:
+    if log_in.is_new:
         await _record(db, changed, _PASSED, now=now)
         changed = await store.load_mailbox(db, user_id, mailbox_id, client_id=None)
     if changed.is_suspended != mailbox.is_suspended:
@@ -160,17 +191,14 @@ async def delete(db: Db, user_id: int, mailbox_ids: Sequence[int], *, scope: int
     return deleted
 
 
-async def check_connection(
-    db: Db, vault: Vault, user_id: int, mailbox_id: int, *, scope: int | None, now: datetime
-) -> Verdict:
-    """Log in with what is stored and remember how it went."""
-    seen = await store.load_mailbox(db, user_id, mailbox_id, client_id=scope)
-    verdict = await servers.verify(servers.open_credentials(seen, vault))
+async def record_check(
+    db: Db, user_id: int, mailbox_id: int, verdict: Verdict, *, scope: int | None, now: datetime
+) -> None:
+    """Remember how a log-in with what is stored went."""
     mailbox = await store.lock_mailbox(db, user_id, mailbox_id, client_id=scope)
     await _record(db, mailbox, verdict, now=now)
     if mailbox.is_connected and not verdict.is_success:
         await emit(db, MailboxDisconnected(user_id, mailbox_id, at=now))
-    return verdict
 
 
 async def record_smtp_failure(db: Db, user_id: int, mailbox_id: int, *, error: str, now: datetime) -> None:
@@ -186,6 +214,13 @@ async def record_imap_failure(db: Db, user_id: int, mailbox_id: int, *, error: s
 async def record_imap_success(db: Db, user_id: int, mailbox_id: int, *, now: datetime) -> None:
     """The engine can read it again."""
     await store.record_imap_success(db, user_id, mailbox_id, now=now)
+
+
+async def verify(credentials: Credentials, *, mailbox_id: int | None) -> None:
+    """Raise VerificationFailed for a log-in that does not work."""
+    verdict = await servers.verify(credentials)
+    if not verdict.is_success:
+        raise VerificationFailed(verdict, mailbox_id=mailbox_id)
 
 
 def merged(known: Credentials | None, given: Mapping[str, Any]) -> Credentials:
@@ -253,15 +288,6 @@ async def _check_address(
     raise MailboxExists(holder["id"]) if is_visible else MailboxTaken
 
 
-async def _verify(credentials: Credentials, *, mailbox_id: int | None, is_verified: bool) -> None:
-    """Raise VerificationFailed for a log-in that does not work, unless VERIFY_ON_SAVE is off."""
-    if not is_verified:
-        return
-    verdict = await servers.verify(credentials)
-    if not verdict.is_success:
-        raise VerificationFailed(verdict, mailbox_id=mailbox_id)
-
-
 async def _store(db: Db, mailbox: Mailbox, *, scope: int | None) -> None:
     """Write a mailbox whose address may have become another mailbox's."""
     await _check_address(db, mailbox.user_id, mailbox.from_email, scope=scope, own_id=mailbox.id)
@@ -285,6 +311,12 @@ async def _record_failure(db: Db, user_id: int, mailbox_id: int, verdict: Verdic
     if was_connected:
         await store.block_warmup(db, user_id, mailbox_id, reason=verdict.text, now=now)
         await emit(db, MailboxDisconnected(user_id, mailbox_id, at=now))
+
+
+def _changed_columns(log_in: LogIn, vault: Vault) -> dict[str, Any]:
+    """Only these: what somebody else has changed during the test stays."""
+    columns = _columns(log_in.wanted, vault)
+    return {name: columns[name] for name in columns if getattr(log_in.wanted, name) != getattr(log_in.known, name)}
 
 
 def _columns(credentials: Credentials, vault: Vault) -> dict[str, Any]:

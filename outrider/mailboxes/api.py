@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from outrider.kit.crypto import vault
 from outrider.kit.errors import Invalid
-from outrider.kit.http import Api, Context, Ctx, PathId, reply
+from outrider.kit.http import Api, Caller, Context, Ctx, FreeCtx, PathId, reply
 from outrider.mailboxes import accounts, actions, servers, store, wire
 from outrider.mailboxes.models import Mailbox, MailboxNotFound, OAuthNotConfigured, WarmupStatus
 from outrider.mailboxes.store import AccountFilter
@@ -20,7 +20,7 @@ class InvalidAccountId(Invalid):
 
 
 @api.post("/email-accounts/save", also=["/email-accounts"])
-async def save_account(ctx: Ctx, body: wire.AccountSave) -> Response:
+async def save_account(ctx: FreeCtx, body: wire.AccountSave) -> Response:
     """Create an Email Account"""
     if body.token:
         raise OAuthNotConfigured
@@ -29,13 +29,14 @@ async def save_account(ctx: Ctx, body: wire.AccountSave) -> Response:
     else:
         body.check_completeness()
         mailbox = await _create(ctx, body)
-    warmups = await store.list_warmups(ctx.db, ctx.user_id, [mailbox.id])
+    async with ctx.database.connection() as db:
+        warmups = await store.list_warmups(db, ctx.user_id, [mailbox.id])
     running = [warmup for warmup in warmups if warmup.status is not WarmupStatus.INACTIVE]
     return reply(wire.saved(mailbox, running[0] if running else None))
 
 
 @api.post("/email-accounts/{email_account_id}", also=["PATCH", "PUT"])
-async def update_account(ctx: Ctx, email_account_id: PathId, body: wire.AccountUpdate) -> Response:
+async def update_account(ctx: FreeCtx, email_account_id: PathId, body: wire.AccountUpdate) -> Response:
     """Update Email Account"""
     await _update(ctx, email_account_id, body)
     return reply(_done("Email account details updated successfully!", email_account_id))
@@ -129,48 +130,67 @@ async def unsuspend_account(ctx: Ctx, email_account_id: str) -> Response:
 
 
 @api.post("/email-accounts/{email_account_id}/test-connection", also=["/email-accounts/{email_account_id}/test"])
-async def check_account(ctx: Ctx, email_account_id: PathId) -> Response:
+async def check_account(ctx: FreeCtx, email_account_id: PathId) -> Response:
     """Test Connection"""
-    verdict = await actions.check_connection(
-        ctx.db, vault(), ctx.user_id, email_account_id, scope=ctx.client_id, now=ctx.now
-    )
+    async with ctx.database.connection() as db:
+        stored = await actions.load_credentials(db, vault(), ctx.user_id, email_account_id, scope=ctx.client_id)
+    verdict = await servers.verify(stored)
+    async with ctx.database.transaction() as db:
+        await actions.record_check(db, ctx.user_id, email_account_id, verdict, scope=ctx.client_id, now=ctx.now)
     return reply(wire.tested(verdict, email_account_id))
 
 
 @api.post("/email-accounts/test-connection")
-async def check_credentials(_ctx: Ctx, body: wire.ConnectionTest) -> Response:
+async def check_credentials(_ctx: FreeCtx, body: wire.ConnectionTest) -> Response:
     """Test the connection of an account that is not stored"""
     credentials = actions.merged(None, body.complete_credentials())
     return reply(wire.tested(await servers.verify(credentials), None))
 
 
-async def _create(ctx: Context, body: wire.AccountSave) -> Mailbox:
-    return await actions.create(
-        ctx.db,
-        vault(),
-        ctx.user_id,
-        changes=body.changes(),
-        credentials=body.new_credentials(),
-        warmup_change=body.warmup(),
-        scope=ctx.client_id,
-        is_verified=ctx.settings.verify_on_save,
-        now=ctx.now,
-    )
+async def _create(ctx: Caller, body: wire.AccountSave) -> Mailbox:
+    credentials = actions.merged(None, body.new_credentials())
+    async with ctx.database.connection() as db:
+        await actions.check_new(db, ctx.user_id, body.changes(), scope=ctx.client_id)
+    if ctx.settings.verify_on_save:
+        await actions.verify(credentials, mailbox_id=None)
+    async with ctx.database.transaction() as db:
+        return await actions.create(
+            db,
+            vault(),
+            ctx.user_id,
+            changes=body.changes(),
+            credentials=credentials,
+            warmup_change=body.warmup(),
+            scope=ctx.client_id,
+            now=ctx.now,
+        )
 
 
-async def _update(ctx: Context, mailbox_id: int, body: wire.AccountSave | wire.AccountUpdate) -> Mailbox:
-    return await actions.update(
-        ctx.db,
-        vault(),
-        ctx.user_id,
-        mailbox_id,
-        changes=body.changes(),
-        credentials=body.credentials(),
-        warmup_change=body.warmup(),
-        scope=ctx.client_id,
-        is_verified=ctx.settings.verify_on_save,
-        now=ctx.now,
-    )
+async def _update(ctx: Caller, mailbox_id: int, body: wire.AccountSave | wire.AccountUpdate) -> Mailbox:
+    async with ctx.database.connection() as db:
+        log_in = await actions.find_log_in(
+            db,
+            vault(),
+            ctx.user_id,
+            mailbox_id,
+            changes=body.changes(),
+            credentials=body.credentials(),
+            scope=ctx.client_id,
+        )
+    if log_in.is_new and ctx.settings.verify_on_save:
+        await actions.verify(log_in.wanted, mailbox_id=mailbox_id)
+    async with ctx.database.transaction() as db:
+        return await actions.update(
+            db,
+            vault(),
+            ctx.user_id,
+            mailbox_id,
+            changes=body.changes(),
+            log_in=log_in,
+            warmup_change=body.warmup(),
+            scope=ctx.client_id,
+            now=ctx.now,
+        )
 
 
 async def _suspend(ctx: Context, account_id: str, *, is_suspended: bool) -> Response:

@@ -6,7 +6,7 @@ from fastapi import Depends, Query
 from starlette.responses import Response
 
 from outrider.kit.errors import NotAllowed
-from outrider.kit.http import Api, Context, Ctx, PathId, reply
+from outrider.kit.http import Api, Context, Ctx, FreeCtx, PathId, reply
 from outrider.kit.pagination import Page, paging
 from outrider.webhooks import actions, retriggers, store, summary, trial, wire
 from outrider.webhooks.models import Level, Scope
@@ -166,12 +166,13 @@ async def delete_webhook_of_path(ctx: Ctx, webhook_id: PathId) -> Response:
 
 
 @api.post("/webhook/{webhook_id}/test", also=["/webhooks/{webhook_id}/test"])
-async def test_webhook(ctx: Ctx, webhook_id: PathId, body: wire.TrialBody) -> Response:
+async def test_webhook(ctx: FreeCtx, webhook_id: PathId, body: wire.TrialBody) -> Response:
     """Test Webhook"""
     strict = ctx.settings.strict_compat
     event_type = wire.event_type_named(body.event_type, is_strict=strict) if body.event_type else None
-    webhook = await store.load_webhook(ctx.db, ctx.user_id, webhook_id, scope=ctx.client_id)
-    sealed = await store.find_signing_secret(ctx.db, ctx.user_id)
+    async with ctx.database.connection() as db:
+        webhook = await store.load_webhook(db, ctx.user_id, webhook_id, scope=ctx.client_id)
+        sealed = await store.find_signing_secret(db, ctx.user_id)
     answer = await trial.send(webhook, event_type, sealed, settings=ctx.settings, clock=ctx.clock)
     return reply(wire.tested(answer))
 

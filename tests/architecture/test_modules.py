@@ -37,6 +37,7 @@ TRANSACTIONS_OPEN_IN = {
     "kit.migrate": "migrations",
     "leads.imports.jobs": "jobs",
     "mailboxes.actions": "a savepoint: another mailbox may have taken the address in the meantime",
+    "mailboxes.api": "requests that try a log-in between reading and writing",
     "tracking.api": "requests that need no key",
     "tracking.hits": "one transaction for the hits of some milliseconds",
     "web.entrance": "requests of people who are not logged in",

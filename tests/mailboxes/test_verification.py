@@ -1,14 +1,17 @@
 """Log-in tests on saving and by hand, against the sandbox's servers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
-from outrider.kit.db import Db, execute, fetch_dict, fetch_value
+from outrider.kit.db import Database, Db, execute, fetch_dict, fetch_value
 from outrider.kit.edge import Edge
-from outrider.mailboxes.models import MailboxDisconnected
+from outrider.mailboxes import servers
+from outrider.mailboxes.models import MailboxDisconnected, Verdict
 from outrider.sandbox import Sandbox
+from tests.support import make
 from tests.support.client import ApiClient, Rollback
 from tests.support.events import hearing
 
@@ -157,3 +160,74 @@ async def test_credentials_can_be_tried_without_storing(api: ApiClient, sandbox:
 async def test_trying_needs_credentials(api: ApiClient, sandbox: Sandbox, field: str) -> None:
     answer = await api.post("/email-accounts/test-connection", json=account(sandbox, **{field: None}))
     assert (answer.status_code, answer.json()["message"]) == (400, f'"{field}" is required')
+
+
+async def test_log_ins_that_are_waited_for_hold_no_connection(
+    make_app: Callable[..., Edge], connect: Callable[..., Any], database: Database
+) -> None:
+    """Ten saves beside a server that never says a word, on a pool of two."""
+    is_called = asyncio.Event()
+
+    async def never_answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_called.set()
+        writers.append(writer)
+
+    writers: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(never_answer, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    pool = await Database.open(database.url, max_size=2)
+    async with pool.connection() as db:
+        client = await connect(make_app(pool, verify_on_save=True), db)
+        mailbox_id = await make.mailbox(db, client.user_id, smtp_host="127.0.0.1", smtp_port=port, imap_host=None)
+    bodies = [
+        {
+            "from_name": "Nora",
+            "from_email": f"slow{number}@brightfold.example",
+            "password": "secret",
+            **{f"{protocol}_host": "127.0.0.1" for protocol in ("smtp", "imap")},
+            **{f"{protocol}_port": port for protocol in ("smtp", "imap")},
+        }
+        for number in range(10)
+    ]
+    waiting = [asyncio.create_task(client.post("/email-accounts/save", json=body)) for body in bodies]
+    waiting.append(asyncio.create_task(client.post(f"/email-accounts/{mailbox_id}/test-connection")))
+    waiting.append(asyncio.create_task(client.post(f"/email-accounts/{mailbox_id}", json={"password": "other"})))
+    waiting.append(asyncio.create_task(client.post("/email-accounts/test-connection", json=bodies[0])))
+    await is_called.wait()
+    listed = await client.get("/email-accounts")
+    assert [each["id"] for each in listed.json()] == [mailbox_id]
+    assert not any(task.done() for task in waiting)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    for writer in writers:
+        writer.close()
+    silent.close()
+    await pool.close()
+
+
+async def test_what_others_change_during_a_test_stays(
+    verifying_api: ApiClient, sandbox: Sandbox, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = await verifying_api.post("/email-accounts/save", json=account(sandbox))
+    mailbox_id = saved.json()["emailAccountId"]
+
+    async def verify_slowly(_credentials: object) -> Verdict:
+        await execute(db, "UPDATE mailboxes SET imap_host = 'imap.elsewhere.example'")
+        return Verdict(smtp_error=None, imap_error=None)
+
+    monkeypatch.setattr(servers, "verify", verify_slowly)
+    await verifying_api.post(f"/email-accounts/{mailbox_id}", json={"smtp_host": "smtp.elsewhere.example"})
+    row = await fetch_dict(db, "SELECT smtp_host, imap_host FROM mailboxes")
+    assert row == {"smtp_host": "smtp.elsewhere.example", "imap_host": "imap.elsewhere.example"}
+
+
+async def test_a_password_that_cannot_be_opened_any_more_can_be_replaced(
+    verifying_api: ApiClient, sandbox: Sandbox, db: Db
+) -> None:
+    saved = await verifying_api.post("/email-accounts/save", json=account(sandbox))
+    path = f"/email-accounts/{saved.json()['emailAccountId']}"
+    await execute(db, "UPDATE mailboxes SET password = 'sealed with another key'")
+    assert (await verifying_api.post(f"{path}/test-connection")).json()["ok"] is False
+    assert (await verifying_api.post(path, json={"password": "secret"})).status_code == 200
+    assert (await verifying_api.post(f"{path}/test-connection")).json()["ok"] is True
