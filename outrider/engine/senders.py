@@ -76,11 +76,16 @@ class Senders:
             skeleton=Skeleton.build(
                 from_address=mailbox.from_email,
                 from_name=mailbox.from_name,
-                reply_to=mailbox.different_reply_to_address or None,
+                reply_to=_addresses(mailbox.different_reply_to_address),
                 zone=UTC,
             ),
             domain=address.domain_of(mailbox.from_email),
             tracking_url=f"https://{mailbox.custom_tracking_domain}" if is_own_host else self._tracking_url,
             values=sender_values(mailbox.from_name, mailbox.from_email, signature=mailbox.signature or ""),
-            bcc=tuple(part.strip() for part in (mailbox.bcc_email or "").split(",") if part.strip()),
+            bcc=_addresses(mailbox.bcc_email),
         )
+
+
+def _addresses(typed: str | None) -> tuple[str, ...]:
+    """As people type them, with any separator."""
+    return tuple(map(str, address.parse_address_list(typed or "")))

@@ -22,11 +22,11 @@ class Skeleton:
     sender_fields: bytes
 
     @classmethod
-    def build(cls, *, from_address: str, from_name: str, reply_to: str | None = None, zone: tzinfo) -> Self:
+    def build(cls, *, from_address: str, from_name: str, reply_to: Sequence[str] = (), zone: tzinfo) -> Self:
         """Addresses in canonical spelling; raises InvalidAddress."""
         fields = headers.mailbox("From", from_address, from_name)
         if reply_to:
-            fields += headers.mailbox("Reply-To", reply_to)
+            fields += headers.addresses("Reply-To", reply_to)
         return cls(zone=zone, sender_fields=fields)
 
     def fill(

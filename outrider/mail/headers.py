@@ -60,6 +60,13 @@ def mailbox(name: str, address: str, display_name: str = "") -> bytes:
     return f"{name}: {phrase}{gap}<{address}>\r\n".encode()
 
 
+def addresses(name: str, bare: Sequence[str]) -> bytes:
+    """A field with bare addresses, one a line; raises InvalidAddress."""
+    if not all(map(_ADDRESS.fullmatch, bare)):
+        raise InvalidAddress("The address cannot stand in a header.")
+    return _list_field(name, bare, separator=",")
+
+
 def identifiers(name: str, message_ids: Sequence[str]) -> bytes:
     """Message-ID, In-Reply-To or References, an identifier a line; those that cannot be written are left out."""
     written = [f"<{message_id}>" for message_id in message_ids if is_canonical(message_id)]
@@ -85,7 +92,7 @@ def list_unsubscribe(uris: Sequence[str]) -> bytes:
 
 def _list_field(name: str, items: Sequence[str], *, separator: str) -> bytes:
     value = f"{separator}\r\n ".join(items)
-    return f"{name}: {value}\r\n".encode("ascii")
+    return f"{name}: {value}\r\n".encode()
 
 
 def _needs_encoding(value: str) -> bool:

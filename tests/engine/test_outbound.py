@@ -351,3 +351,20 @@ async def test_a_mail_that_cannot_be_prepared_is_set_aside_and_the_others_go(sen
     assert row["hold_until"] > sending.clock.time
     assert await sending.rows("SELECT message_id FROM dispatches") == []
     assert [r["new_count"] for r in await sending.rows("SELECT new_count FROM campaign_days")] == [1]
+
+
+async def test_copies_and_addresses_for_answers_are_separated_as_people_type_them(sending: Sending) -> None:
+    await _campaign(sending)
+    await sending.execute(
+        """UPDATE mailboxes SET bcc_email = 'crm@ours.example; log@ours.example',
+           different_reply_to_address = 'one@ours.example, two@ours.example'"""
+    )
+    await sending.round()
+    assert sorted(mail.recipient for mail in sending.sandbox.mails) == [
+        "crm@ours.example",
+        "lead1@hexly.example",
+        "log@ours.example",
+    ]
+    raw = sending.sandbox.mails[0].raw
+    assert b"Reply-To: one@ours.example,\r\n two@ours.example\r\n" in raw
+    assert b"crm@" not in raw

@@ -19,10 +19,18 @@ NOW = datetime(2026, 3, 30, 8, 0, 2, tzinfo=UTC)
 BERLIN = Skeleton.build(
     from_address="nora@acme.example",
     from_name="Nora Finch",
-    reply_to="sales@acme.example",
+    reply_to=("sales@acme.example",),
     zone=ZoneInfo("Europe/Berlin"),
 )
 ONE_LINE = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), max_size=120)
+
+
+def test_answers_may_go_to_several() -> None:
+    several = Skeleton.build(
+        from_address="nora@acme.example", from_name="", reply_to=("a@acme.example", "b@acme.example"), zone=UTC
+    )
+    message = read(fill(several))
+    assert [each.addr_spec for each in message["Reply-To"].addresses] == ["a@acme.example", "b@acme.example"]
 
 
 def fill(skeleton: Skeleton = BERLIN, **changed: Any) -> bytes:
