@@ -6,8 +6,9 @@ Kept apart from the rows that people edit. A day is the campaign's own local dat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import LiteralString
 
-from outrider.kit.db import Db, execute
+from outrider.kit.db import Db, as_records, execute
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,71 +27,57 @@ async def record_uses(db: Db, uses: Sequence[Use], now: datetime) -> None:
     """Count these mails; no (campaign, mailbox) occurs twice."""
     await execute(
         db,
-        """
-        UPDATE campaign_mailboxes AS cm
-           SET next_send_at = used.next_send_at,
-               last_sent_at = %(now)s
-          FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[], %(next_send_at)s::timestamptz[])
-               AS used (campaign_id, mailbox_id, next_send_at)
-         WHERE cm.campaign_id = used.campaign_id
-           AND cm.mailbox_id = used.mailbox_id
-        """,
-        {
-            "campaign_ids": [use.campaign_id for use in uses],
-            "mailbox_ids": [use.mailbox_id for use in uses],
-            "next_send_at": [use.next_send_at for use in uses],
-            "now": now,
-        },
+        f"""
+        WITH used AS MATERIALIZED (SELECT * FROM {_USES}),
+        paced AS (
+            UPDATE campaign_mailboxes AS cm
+               SET next_send_at = used.next_send_at,
+                   last_sent_at = %(now)s
+              FROM used
+             WHERE cm.campaign_id = used.campaign_id
+               AND cm.mailbox_id = used.mailbox_id
+        ),
+        {_COUNTS}
+        """,  # noqa: S608 - constants
+        {"uses": as_records(uses), "sign": 1, "now": now},
     )
-    await _add_to_days(db, uses, sign=1)
-    await _add_to_variants(db, [use.variant_id for use in uses if use.variant_id is not None], sign=1)
 
 
 async def take_back_uses(db: Db, uses: Sequence[Use]) -> None:
     """Undo the counts of mails that came to nothing."""
-    await _add_to_days(db, uses, sign=-1)
-    await _add_to_variants(db, [use.variant_id for use in uses if use.variant_id is not None], sign=-1)
-
-
-async def _add_to_days(db: Db, uses: Sequence[Use], *, sign: int) -> None:
     await execute(
         db,
-        """
-        INSERT INTO campaign_days AS d (campaign_id, day, new_count, follow_up_count)
-        SELECT campaign_id, day, %(sign)s * count(*) FILTER (WHERE is_first_mail),
-               %(sign)s * count(*) FILTER (WHERE NOT is_first_mail)
-          FROM unnest(%(campaign_ids)s::bigint[], %(days)s::date[], %(is_first_mail)s::boolean[])
-               AS used (campaign_id, day, is_first_mail)
-         GROUP BY campaign_id, day
-         ORDER BY campaign_id, day
-            ON CONFLICT (campaign_id, day)
-            DO UPDATE SET new_count = d.new_count + excluded.new_count,
-                          follow_up_count = d.follow_up_count + excluded.follow_up_count
-        """,
-        {
-            "campaign_ids": [use.campaign_id for use in uses],
-            "days": [use.day for use in uses],
-            "is_first_mail": [use.is_first_mail for use in uses],
-            "sign": sign,
-        },
+        f"WITH used AS MATERIALIZED (SELECT * FROM {_USES}), {_COUNTS}",  # noqa: S608 - constants
+        {"uses": as_records(uses), "sign": -1},
     )
 
 
-async def _add_to_variants(db: Db, variant_ids: Sequence[int], *, sign: int) -> None:
-    if not variant_ids:
-        return
-    await execute(
-        db,
-        """
+_USES: LiteralString = """
+    json_to_recordset(%(uses)s::json)
+    AS used (campaign_id bigint, mailbox_id bigint, next_send_at timestamptz, day date, is_first_mail boolean,
+             variant_id bigint)
+"""
+
+_COUNTS: LiteralString = """
+    chosen AS (
         INSERT INTO variant_counts AS c (variant_id, assigned_count)
         SELECT variant_id, %(sign)s * count(*)
-          FROM unnest(%(variant_ids)s::bigint[]) AS variant_id
+          FROM used
+         WHERE variant_id IS NOT NULL
          GROUP BY variant_id
          ORDER BY variant_id
             ON CONFLICT (variant_id) DO UPDATE SET assigned_count = c.assigned_count + excluded.assigned_count
-        """,
-        {"variant_ids": list(variant_ids), "sign": sign},
     )
+    INSERT INTO campaign_days AS d (campaign_id, day, new_count, follow_up_count)
+    SELECT campaign_id, day, %(sign)s * count(*) FILTER (WHERE is_first_mail),
+           %(sign)s * count(*) FILTER (WHERE NOT is_first_mail)
+      FROM used
+     GROUP BY campaign_id, day
+     ORDER BY campaign_id, day
+        ON CONFLICT (campaign_id, day)
+        DO UPDATE SET new_count = d.new_count + excluded.new_count,
+                      follow_up_count = d.follow_up_count + excluded.follow_up_count
+"""
 
 
 async def record_holds(

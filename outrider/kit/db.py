@@ -184,6 +184,11 @@ async def execute(db: Db, sql: LiteralString, params: Mapping[str, Any] = _NO_PA
         return cursor.rowcount
 
 
+def as_records(rows: Sequence[Any]) -> str:
+    """Dataclasses or dicts for `json_to_recordset`: one text costs a fifth of an array for each column."""
+    return orjson.dumps(rows).decode()
+
+
 def _row_factory(cls: type[T]) -> Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], T]]:
     enums = _enum_fields(cls)
     if not enums:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from outrider.kit.db import Db, execute, fetch_dicts
+from outrider.kit.db import Db, as_records, execute, fetch_dicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +41,12 @@ async def record_advances(db: Db, advances: Sequence[Advance], now: datetime) ->
                hold_text = NULL,
                hold_until = NULL,
                updated_at = %(now)s
-          FROM unnest(%(ids)s::bigint[], %(mailbox_ids)s::bigint[], %(step_ids)s::bigint[], %(numbers)s::integer[],
-                      %(sent_at)s::timestamptz[], %(due_at)s::timestamptz[])
-               AS step (campaign_lead_id, mailbox_id, step_id, step_number, sent_at, due_at)
+          FROM json_to_recordset(%(advances)s::json)
+               AS step (campaign_lead_id bigint, mailbox_id bigint, step_id bigint, step_number integer,
+                        sent_at timestamptz, due_at timestamptz)
          WHERE cl.id = step.campaign_lead_id
         """,
-        {
-            "ids": [advance.campaign_lead_id for advance in advances],
-            "mailbox_ids": [advance.mailbox_id for advance in advances],
-            "step_ids": [advance.step_id for advance in advances],
-            "numbers": [advance.step_number for advance in advances],
-            "sent_at": [advance.sent_at for advance in advances],
-            "due_at": [advance.due_at for advance in advances],
-            "now": now,
-        },
+        {"advances": as_records(advances), "now": now},
     )
 
 

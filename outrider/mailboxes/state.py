@@ -16,28 +16,25 @@ LEASE_TIME = timedelta(seconds=60)
 
 async def record_claims(db: Db, mailbox_ids: Sequence[int], next_send_at: Sequence[datetime], now: datetime) -> None:
     """Count one campaign mail for each mailbox and set when it may send again. No mailbox occurs twice."""
-    params = {"ids": list(mailbox_ids), "next_send_at": list(next_send_at), "now": now, "today": now.date()}
     await execute(
         db,
         """
-        UPDATE mailbox_states AS s
-           SET next_send_at = claim.next_send_at,
-               last_sent_at = %(now)s
-          FROM unnest(%(ids)s::bigint[], %(next_send_at)s::timestamptz[]) AS claim (mailbox_id, next_send_at)
-         WHERE s.mailbox_id = claim.mailbox_id
-        """,
-        params,
-    )
-    await execute(
-        db,
-        """
+        WITH claim AS MATERIALIZED (
+            SELECT * FROM unnest(%(ids)s::bigint[], %(next_send_at)s::timestamptz[]) AS c (mailbox_id, next_send_at)
+        ), paced AS (
+            UPDATE mailbox_states AS s
+               SET next_send_at = claim.next_send_at,
+                   last_sent_at = %(now)s
+              FROM claim
+             WHERE s.mailbox_id = claim.mailbox_id
+        )
         INSERT INTO mailbox_days AS d (mailbox_id, day, campaign_count)
         SELECT mailbox_id, %(today)s, 1
-          FROM unnest(%(ids)s::bigint[]) AS mailbox_id
+          FROM claim
          ORDER BY mailbox_id
             ON CONFLICT (mailbox_id, day) DO UPDATE SET campaign_count = d.campaign_count + 1
         """,
-        params,
+        {"ids": list(mailbox_ids), "next_send_at": list(next_send_at), "now": now, "today": now.date()},
     )
 
 
@@ -97,7 +94,7 @@ async def record_holds(
 ) -> None:
     """Store why each of these mailboxes sends nothing just now (None: it sends).
 
-    One that is in use at this moment is passed over, so that nobody waits for anybody in a circle: the next look is soon.
+    One that is in use at this moment is passed over, so that nobody waits in a circle: the next look is soon.
     """
     await execute(
         db,
