@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import pytest
 
 from outrider.config import Settings
@@ -58,7 +59,11 @@ async def _rows(database: Database, sql: Any) -> list[dict[str, Any]]:
 
 
 async def _until(database: Database, sql: str) -> None:
-    while not await _rows(database, sql):  # noqa: ASYNC110 - another session changes it
+    """Ask until there is a row; a connection of ours may have been ended too."""
+    while True:
+        with suppress(psycopg.OperationalError):
+            if await _rows(database, sql):
+                return
         await asyncio.sleep(0.02)
 
 
