@@ -33,7 +33,7 @@ GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com
     ],
 )
 def test_a_sign_gives_a_machine_away(
-    kind: str, agent: str | None, seconds: int, method: str, recent: list[str], machine: bool, reason: str
+    *, kind: str, agent: str | None, seconds: int, method: str, recent: list[str], machine: bool, reason: str
 ) -> None:
     url = "https://c.example" if kind == "CLICK" else None
     hit = Hit(1, HitKind(kind), url, method, "127.0.0.1", agent, SENT + timedelta(seconds=seconds))
