@@ -55,3 +55,5 @@ class Gatherer:
                 log.warning("hits wait for the database", count=len(hits), reason=describe_failure(error))
                 self._waiting.extendleft(reversed(hits))
                 await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:  # these are lost; those that follow are not
+                log.exception("hits could not be stored", count=len(hits))
