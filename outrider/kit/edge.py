@@ -27,6 +27,7 @@ _EXPOSED = b"x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, retry-
 _METHODS = b"GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD"
 _PREFLIGHT_AGE = b"86400"
 _MOST_IGNORED = 20
+_ADDRESS = re.compile(r"[^/]*@[^/]*")
 _NO_NAME = re.compile(r"[^!-+\--~]")
 _WEB_APP = "/app"
 Headers = list[tuple[bytes, bytes]]
@@ -79,7 +80,9 @@ class Edge:
                 return  # the framework raises what it has answered once more, for servers that log
             if not isinstance(error, TimeoutError) or answer.has_begun:
                 raise  # half an answer is out: the server must break the connection
-            log.warning("request took too long", request_id=answer.exchange.request_id, path=answer.exchange.route_path)
+            log.warning(
+                "request took too long", request_id=answer.exchange.request_id, path=logged_path(answer.exchange)
+            )
             await problem_reply(Unavailable())(scope, receive, answer)
 
     def _common(self, scope: Scope, exchange: Exchange) -> Headers:
@@ -159,9 +162,15 @@ def _log(exchange: Exchange, scope: Scope, seconds: float) -> None:
 
 
 def logged_path(exchange: Exchange) -> str:
-    """The address as it may be kept: numbers are shown, other values may be addresses or keys."""
+    """The address as it may be kept: numbers of the query are shown, other values may be addresses or keys.
+
+    Outside of the API what follows the first segment may be a token.
+    """
+    if not exchange.route_path.startswith(BASE):
+        first, _, rest = exchange.route_path.removeprefix("/").partition("/")
+        return f"/{first}/{MASK}" if rest else f"/{first}"
     pairs = [(name, value if value.isdigit() else MASK) for name, value in exchange.query]
     if exchange.query_key is not None:
         pairs.append((KEY_NAME, MASK))
-    path = quote(exchange.path, safe="/@:")
+    path = _ADDRESS.sub(MASK, quote(exchange.path, safe="/@:*"))
     return f"{path}?{urlencode(pairs, safe='*')}" if pairs else path

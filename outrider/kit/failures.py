@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outrider.kit.db import describe_failure
+from outrider.kit.edge import logged_path
 from outrider.kit.errors import NotFound, Problem
 from outrider.kit.exchange import Exchange, Unavailable, current_exchange
 from outrider.kit.idempotency import Replayed
@@ -65,7 +66,7 @@ def _problem_of(error: Exception, exchange: Exchange) -> Problem:
         return _refusal(error, exchange)
     if isinstance(error, psycopg.OperationalError) and (away := _database_is_away(error, exchange)):
         return away
-    log.error("request failed", request_id=exchange.request_id, path=exchange.route_path, exc_info=error)
+    log.error("request failed", request_id=exchange.request_id, path=logged_path(exchange), exc_info=error)
     return InternalError(extra={"request_id": exchange.request_id})
 
 

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 
 from outrider.config import Settings
 from outrider.kit import edge
-from outrider.kit.edge import Edge
+from outrider.kit.edge import Edge, logged_path
+from outrider.kit.exchange import begin_exchange
 from tests.support.client import ApiClient
 
 Settable = Callable[..., Awaitable[ApiClient]]
@@ -175,6 +176,20 @@ async def test_no_log_line_shows_the_key_of_a_body_or_a_crash(things: ApiClient)
         await things.request("GET", f"/nope?api_key={things.key}", key=None)
     assert {line["event"] for line in lines} == {"request", "request failed"}
     assert things.key not in repr(lines)
+
+
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        ("/api/v1/leads/nora@hexly.example/x", "/api/v1/leads/***/x"),
+        ("/api/v1/campaigns/7/leads", "/api/v1/campaigns/7/leads"),
+        ("/u/a-signed-token", "/u/***"),
+        ("/healthz", "/healthz"),
+    ],
+)
+def test_what_is_logged_of_a_path_names_nobody(path: str, logged: str) -> None:
+    exchange = begin_exchange({"method": "GET", "path": path, "query_string": b"", "headers": []}, route_path=path)
+    assert logged_path(exchange) == logged
 
 
 class TestTimeLimit:
