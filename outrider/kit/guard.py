@@ -50,7 +50,7 @@ def check_address(address: str, *, host: str, allow_private: bool) -> None:
     """Raise ForbiddenTarget unless a connection to this IP address, to which `host` leads, is allowed."""
     inner = _embedded(ip_address(address.partition("%")[0]))
     shown = host if host == address else f"{host} ({address})"
-    if any(inner in network for network in _METADATA if network.version == inner.version):
+    if _is_metadata(inner):
         raise ForbiddenTarget(f"{shown} is a link-local or metadata address, which is never reached")
     if allow_private:
         return
@@ -59,6 +59,15 @@ def check_address(address: str, *, host: str, allow_private: bool) -> None:
         raise ForbiddenTarget(
             f"{shown} is a private address; set {variable('allow_private_networks')}=true to allow such targets"
         )
+
+
+def is_metadata(address: str) -> bool:
+    """Whether this IP address is link-local, or where clouds answer with their secrets."""
+    return _is_metadata(_embedded(ip_address(address.partition("%")[0])))
+
+
+def _is_metadata(inner: IPv4Address | IPv6Address) -> bool:
+    return any(inner in network for network in _METADATA if network.version == inner.version)
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -1,16 +1,13 @@
 """Reaching a mail server, and saying in words for its user why that failed. Used by SMTP and IMAP alike."""
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 
+from outrider.kit.guard import is_metadata
 from outrider.mail.server import Server
 
 MAX_ADDRESSES = 4  # of one host name; more are not tried
-
-# Where clouds answer with their secrets; no mail server lives there (decisions: private addresses).
-_METADATA = tuple(map(ipaddress.ip_network, ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32")))
 
 
 class ForbiddenAddress(OSError):
@@ -18,14 +15,17 @@ class ForbiddenAddress(OSError):
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """The host's IP addresses in the system's order; raises OSError."""
+    """The host's IP addresses in the system's order; raises OSError.
+
+    Private ones are allowed (decision 53). Where clouds answer with their secrets no mail server lives.
+    """
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except ValueError as error:  # too long a label, an empty one, NUL
         raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))[:MAX_ADDRESSES]
-    allowed = [address for address in addresses if not _is_metadata(address)]
+    allowed = [address for address in addresses if not is_metadata(address)]
     if not allowed:
         raise ForbiddenAddress
     return allowed
@@ -65,10 +65,3 @@ _SENTENCES: tuple[tuple[type[OSError] | tuple[type[OSError], ...], str], ...] = 
     ),
     (OSError, "{host}:{port} cannot be reached ({reason}). Check the host name and the network."),
 )
-
-
-def _is_metadata(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    return any(ip in network for network in _METADATA if network.version == ip.version)

@@ -16,7 +16,10 @@ async def test_a_name_is_resolved_and_an_address_stays_itself() -> None:
     assert await resolve("127.0.0.1", 25) == ["127.0.0.1"]
 
 
-@pytest.mark.parametrize("host", ["169.254.169.254", "fe80::1", "fd00:ec2::254", "::ffff:169.254.169.254"])
+@pytest.mark.parametrize(
+    "host",
+    ["169.254.169.254", "fe80::1", "fd00:ec2::254", "::ffff:169.254.169.254", "168.63.129.16", "64:ff9b::a9fe:a9fe"],
+)
 async def test_where_clouds_keep_their_secrets_is_never_connected_to(host: str) -> None:
     with pytest.raises(ForbiddenAddress):
         await resolve(host, 25)
