@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from outrider.kit.db import Db, execute, fetch_all, fetch_dicts
+from outrider.kit.db import Db, as_records, execute, fetch_all, fetch_dicts
 from outrider.kit.events import emit
 from outrider.messages.models import Claim, Deferral, MessageSent, Outcome, Written
 
@@ -29,12 +27,10 @@ async def claim(db: Db, claims: Sequence[Claim], engine_id: UUID, now: datetime)
                                   claimed_at, created_at)
             SELECT user_id, 'OUT', 'CAMPAIGN', campaign_id, campaign_lead_id, lead_id, mailbox_id, step_id,
                    step_number, variant_id, stats_id, message_id, 'QUEUED', from_email, to_email, %(now)s, %(now)s
-              FROM unnest(%(user_ids)s::bigint[], %(campaign_ids)s::bigint[], %(campaign_lead_ids)s::bigint[],
-                          %(lead_ids)s::bigint[], %(mailbox_ids)s::bigint[], %(step_ids)s::bigint[],
-                          %(step_numbers)s::integer[], %(variant_ids)s::bigint[], %(stats_ids)s::uuid[],
-                          %(message_ids)s::text[], %(from_emails)s::text[], %(to_emails)s::text[])
-                   AS claim (user_id, campaign_id, campaign_lead_id, lead_id, mailbox_id, step_id, step_number,
-                             variant_id, stats_id, message_id, from_email, to_email)
+              FROM json_to_recordset(%(claims)s::json)
+                   AS claim (user_id bigint, campaign_id bigint, campaign_lead_id bigint, lead_id bigint,
+                             mailbox_id bigint, step_id bigint, step_number integer, variant_id bigint, stats_id uuid,
+                             message_id text, from_email text, to_email text)
                 ON CONFLICT DO NOTHING
             RETURNING id, campaign_lead_id, mailbox_id, campaign_id
         ), dispatched AS (
@@ -44,22 +40,7 @@ async def claim(db: Db, claims: Sequence[Claim], engine_id: UUID, now: datetime)
         )
         SELECT id, campaign_lead_id FROM claimed
         """,
-        {
-            "user_ids": [claim.user_id for claim in claims],
-            "campaign_ids": [claim.campaign_id for claim in claims],
-            "campaign_lead_ids": [claim.campaign_lead_id for claim in claims],
-            "lead_ids": [claim.lead_id for claim in claims],
-            "mailbox_ids": [claim.mailbox_id for claim in claims],
-            "step_ids": [claim.step_id for claim in claims],
-            "step_numbers": [claim.step_number for claim in claims],
-            "variant_ids": [claim.variant_id for claim in claims],
-            "stats_ids": [claim.stats_id for claim in claims],
-            "message_ids": [claim.message_id for claim in claims],
-            "from_emails": [claim.from_email for claim in claims],
-            "to_emails": [claim.to_email for claim in claims],
-            "engine_id": engine_id,
-            "now": now,
-        },
+        {"claims": as_records(claims), "engine_id": engine_id, "now": now},
     )
     return {row["campaign_lead_id"]: row["id"] for row in rows}
 
@@ -94,10 +75,10 @@ async def write(db: Db, mails: Sequence[Written]) -> None:
         db,
         """
         WITH written AS (
-            SELECT * FROM unnest(%(ids)s::bigint[], %(subjects)s::text[], %(in_reply_to)s::text[],
-                                 %(references)s::text[], %(html)s::text[], %(texts)s::text[],
-                                 %(is_open_tracked)s::boolean[])
-                     AS mail (id, subject, in_reply_to, reference_list, html, text, is_open_tracked)
+            SELECT *
+              FROM json_to_recordset(%(mails)s::json)
+                   AS mail (id bigint, subject text, html text, text text, in_reply_to text, "references" text[],
+                            is_open_tracked boolean)
         ), kept AS (
             INSERT INTO message_bodies (message_id, html, text)
             SELECT id, html, text FROM written
@@ -106,20 +87,12 @@ async def write(db: Db, mails: Sequence[Written]) -> None:
         UPDATE messages AS m
            SET subject = written.subject,
                in_reply_to = written.in_reply_to,
-               "references" = string_to_array(written.reference_list, ' '),
+               "references" = nullif(written."references", '{}'),
                is_open_tracked = written.is_open_tracked
           FROM written
          WHERE m.id = written.id
         """,
-        {
-            "ids": [mail.id for mail in mails],
-            "subjects": [mail.subject for mail in mails],
-            "in_reply_to": [mail.in_reply_to for mail in mails],
-            "references": [" ".join(mail.references) or None for mail in mails],
-            "html": [mail.html for mail in mails],
-            "texts": [mail.text for mail in mails],
-            "is_open_tracked": [mail.is_open_tracked for mail in mails],
-        },
+        {"mails": as_records(mails)},
     )
 
 
@@ -146,22 +119,25 @@ async def hand_over(db: Db, message_ids: Sequence[int], engine_id: UUID, now: da
             SELECT d.message_id
               FROM dispatches AS d
               JOIN campaign_leads AS cl ON cl.id = d.campaign_lead_id
-              JOIN leads AS l ON l.id = cl.lead_id
-              JOIN campaigns AS c ON c.id = cl.campaign_id
-              JOIN campaign_mailboxes AS cm ON cm.campaign_id = cl.campaign_id AND cm.mailbox_id = d.mailbox_id
-              JOIN mailbox_leases AS lease ON lease.mailbox_id = d.mailbox_id
-              JOIN mailboxes AS m ON m.id = d.mailbox_id
              WHERE d.message_id = ANY(%(ids)s)
                AND d.state = 'CLAIMED'
                AND d.engine_id = %(engine_id)s
                AND cl.status IN ('STARTED', 'INPROGRESS')
                AND NOT cl.is_unsubscribed
-               AND NOT l.is_unsubscribed
-               AND (c.client_id IS NULL OR NOT c.client_id = ANY(l.unsubscribed_client_ids))
-               AND c.status = 'ACTIVE'
-               AND lease.engine_id = %(engine_id)s
-               AND m.deleted_at IS NULL
-               AND NOT m.is_suspended
+               -- Not joins: single rows are looked up for each mail, whatever the statistics make of fresh tables.
+               AND (SELECT NOT l.is_unsubscribed
+                           AND (c.client_id IS NULL OR NOT c.client_id = ANY(l.unsubscribed_client_ids))
+                           AND c.status = 'ACTIVE'
+                      FROM leads AS l
+                     CROSS JOIN campaigns AS c
+                      JOIN campaign_mailboxes AS cm ON cm.campaign_id = c.id AND cm.mailbox_id = d.mailbox_id
+                     WHERE l.id = cl.lead_id
+                       AND c.id = cl.campaign_id)
+               AND (SELECT m.deleted_at IS NULL AND NOT m.is_suspended
+                      FROM mailbox_leases AS lease
+                      JOIN mailboxes AS m ON m.id = lease.mailbox_id
+                     WHERE lease.mailbox_id = d.mailbox_id
+                       AND lease.engine_id = %(engine_id)s)
                FOR NO KEY UPDATE OF cl SKIP LOCKED
         )
         UPDATE dispatches AS d
@@ -206,10 +182,10 @@ async def record_outcomes(db: Db, outcomes: Sequence[Outcome]) -> set[int]:
         db,
         """
         WITH outcome AS (
-            SELECT * FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(sent_at)s::timestamptz[],
-                                 %(reply_codes)s::integer[], %(enhanced_codes)s::text[], %(reply_texts)s::text[],
-                                 %(bounce_kinds)s::text[])
-                     AS o (id, status, sent_at, reply_code, enhanced_code, reply_text, bounce_kind)
+            SELECT *
+              FROM json_to_recordset(%(outcomes)s::json)
+                   AS o (id bigint, status text, sent_at timestamptz, reply_code integer, enhanced_code text,
+                         reply_text text, bounce_kind text)
         ), closed AS (
             DELETE FROM dispatches AS d
              USING outcome
@@ -232,15 +208,7 @@ async def record_outcomes(db: Db, outcomes: Sequence[Outcome]) -> set[int]:
          WHERE m.id = outcome.id
         RETURNING m.id
         """,
-        {
-            "ids": [outcome.id for outcome in outcomes],
-            "statuses": [outcome.status for outcome in outcomes],
-            "sent_at": [outcome.sent_at for outcome in outcomes],
-            "reply_codes": [outcome.reply_code for outcome in outcomes],
-            "enhanced_codes": [outcome.enhanced_code for outcome in outcomes],
-            "reply_texts": [outcome.reply_text for outcome in outcomes],
-            "bounce_kinds": [outcome.bounce_kind for outcome in outcomes],
-        },
+        {"outcomes": as_records(outcomes)},
     )
     return {row["id"] for row in rows}
 
@@ -270,9 +238,10 @@ async def defer(db: Db, deferrals: Sequence[Deferral]) -> None:
         db,
         """
         WITH put_off AS (
-            SELECT * FROM unnest(%(ids)s::bigint[], %(retry_at)s::timestamptz[], %(reply_codes)s::integer[],
-                                 %(enhanced_codes)s::text[], %(reply_texts)s::text[], %(counts)s::boolean[])
-                     AS p (id, retry_at, reply_code, enhanced_code, reply_text, counts)
+            SELECT *
+              FROM json_to_recordset(%(deferrals)s::json)
+                   AS p (id bigint, retry_at timestamptz, reply_code integer, enhanced_code text, reply_text text,
+                         counts boolean)
         ), due AS (
             UPDATE dispatches AS d
                SET state = 'DEFERRED',
@@ -288,14 +257,7 @@ async def defer(db: Db, deferrals: Sequence[Deferral]) -> None:
           FROM put_off
          WHERE m.id = put_off.id
         """,
-        {
-            "ids": [deferral.id for deferral in deferrals],
-            "retry_at": [deferral.retry_at for deferral in deferrals],
-            "reply_codes": [deferral.reply_code for deferral in deferrals],
-            "enhanced_codes": [deferral.enhanced_code for deferral in deferrals],
-            "reply_texts": [deferral.reply_text for deferral in deferrals],
-            "counts": [deferral.counts for deferral in deferrals],
-        },
+        {"deferrals": as_records(deferrals)},
     )
 
 
@@ -392,19 +354,12 @@ async def record_events(db: Db, events: Sequence[EventRow]) -> None:
         db,
         """
         INSERT INTO message_events (user_id, campaign_id, campaign_lead_id, message_id, type, occurred_at, details)
-        SELECT * FROM unnest(%(user_ids)s::bigint[], %(campaign_ids)s::bigint[], %(campaign_lead_ids)s::bigint[],
-                             %(message_ids)s::bigint[], %(types)s::text[], %(occurred_at)s::timestamptz[],
-                             %(details)s::jsonb[])
+        SELECT *
+          FROM json_to_recordset(%(events)s::json)
+               AS event (user_id bigint, campaign_id bigint, campaign_lead_id bigint, message_id bigint, type text,
+                         occurred_at timestamptz, details jsonb)
         """,
-        {
-            "user_ids": [event.user_id for event in events],
-            "campaign_ids": [event.campaign_id for event in events],
-            "campaign_lead_ids": [event.campaign_lead_id for event in events],
-            "message_ids": [event.message_id for event in events],
-            "types": [event.type for event in events],
-            "occurred_at": [event.occurred_at for event in events],
-            "details": [Jsonb(event.details) if event.details is not None else None for event in events],
-        },
+        {"events": as_records(events)},
     )
 
 
