@@ -160,16 +160,16 @@ async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], now: datetime, *, p
     rows = await fetch_dicts(
         db,
         """
-        WITH ready AS (
-            SELECT * FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[]) AS pair (campaign_id, mailbox_id)
-        )
         SELECT due.id
-          FROM (SELECT DISTINCT mailbox_id FROM ready) AS free
+          FROM (SELECT mailbox_id, array_agg(campaign_id) AS campaign_ids
+                  FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[]) AS pair (campaign_id, mailbox_id)
+                 GROUP BY mailbox_id) AS free
          CROSS JOIN LATERAL (
+                -- no join: the index gives them in order, and only the first few of a long backlog are read
                 SELECT cl.id
                   FROM campaign_leads AS cl
-                  JOIN ready ON ready.campaign_id = cl.campaign_id AND ready.mailbox_id = cl.mailbox_id
                  WHERE cl.mailbox_id = free.mailbox_id
+                   AND cl.campaign_id = ANY(free.campaign_ids)
                    AND cl.status = 'INPROGRESS'
                    AND cl.due_at <= %(now)s
                    AND (cl.hold_until IS NULL OR cl.hold_until <= %(now)s)
