@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
-from outrider.kit.db import Db, fetch_dict, fetch_dicts
+from outrider.kit.db import Db, fetch_dict, fetch_dicts, fetch_value
 
 
 async def list_statistics(
@@ -30,22 +30,34 @@ async def list_statistics(
         "offset": offset,
         "limit": limit,
     }
+    total: int = await fetch_value(db, f"SELECT count(*) {_MATCHING}", params)
     rows = await fetch_dicts(
         db,
-        """
+        f"""
         SELECT m.stats_id, m.to_email, m.step_number, m.step_id, m.variant_id, m.subject, m.sent_at, m.open_count,
                m.click_count, m.first_opened_at, m.first_clicked_at, m.first_replied_at, m.unsubscribed_at,
                m.bounce_kind, m.is_reply_ignored, coalesce(b.html, b.text) AS body,
-               l.first_name, l.last_name, c.name AS category, count(*) OVER () AS total
-          FROM messages AS m
-          JOIN steps AS s ON s.id = m.step_id AND NOT s.is_analytics_dropped
+               l.first_name, l.last_name, c.name AS category
+          FROM (SELECT m.* {_MATCHING}
+                 ORDER BY m.sent_at, m.id
+                OFFSET %(offset)s
+                 LIMIT %(limit)s) AS m
           LEFT JOIN message_bodies AS b ON b.message_id = m.id
           LEFT JOIN leads AS l ON l.id = m.lead_id
           LEFT JOIN campaign_leads AS cl ON cl.id = m.campaign_lead_id
           LEFT JOIN categories AS c ON c.id = cl.category_id
+         ORDER BY m.sent_at, m.id
+        """,  # noqa: S608 - a constant
+        params,
+    )
+    return total, rows
+
+
+_MATCHING: LiteralString = """
+          FROM messages AS m
+          JOIN steps AS s ON s.id = m.step_id AND NOT s.is_analytics_dropped
          WHERE m.user_id = %(user_id)s
            AND m.campaign_id = %(campaign_id)s
-           AND m.step_id IS NOT NULL
            AND m.sent_at IS NOT NULL
            AND (%(step_numbers)s::integer[] IS NULL OR m.step_number = ANY(%(step_numbers)s))
            AND (%(sent_from)s::timestamptz IS NULL OR m.sent_at >= %(sent_from)s)
@@ -57,26 +69,7 @@ async def list_statistics(
                     WHEN 'unsubscribed' THEN m.unsubscribed_at IS NOT NULL
                     WHEN 'bounced' THEN m.bounce_kind IN ('HARD', 'SOFT')
                     ELSE true END
-         ORDER BY m.sent_at, m.id
-        OFFSET %(offset)s
-         LIMIT %(limit)s
-        """,
-        params,
-    )
-    if rows or offset == 0:
-        return (rows[0]["total"] if rows else 0), rows
-    first, _ = await list_statistics(
-        db,
-        user_id,
-        campaign_id,
-        step_numbers=step_numbers,
-        status=status,
-        sent_from=sent_from,
-        sent_before=sent_before,
-        offset=0,
-        limit=1,
-    )
-    return first, []
+"""
 
 
 async def load_totals(db: Db, user_id: int, campaign_id: int) -> dict[str, Any]:
