@@ -1085,6 +1085,8 @@ CREATE INDEX message_sources_created_at ON public.message_sources USING btree (c
 
 CREATE INDEX messages_campaign_sent ON public.messages USING btree (campaign_id, sent_at, id);
 
+CREATE INDEX messages_doubtful ON public.messages USING btree (mailbox_id) WHERE (status = 'UNKNOWN'::text);
+
 CREATE INDEX messages_lead ON public.messages USING btree (lead_id) WHERE (lead_id IS NOT NULL);
 
 CREATE INDEX messages_mailbox_claimed ON public.messages USING btree (mailbox_id, claimed_at) WHERE (step_id IS NOT NULL);
