@@ -73,8 +73,12 @@ class Recorder:
                 return
 
     async def _record(self, results: Sequence[Result]) -> None:
+        """Campaigns end in a transaction of their own: who locks a campaign locks its leads after it."""
         async with self._database.transaction() as db:
             touched = await record.record(db, results)
+        if not touched:
+            return
+        async with self._database.transaction() as db:
             for user_id, campaign_id in await progress.list_finished_campaigns(db, list(touched)):
                 await campaigns.complete(db, user_id, campaign_id, self._clock.now())
 
