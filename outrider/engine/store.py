@@ -29,29 +29,43 @@ async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_
                flight.mail_count AS in_flight_count,
                s.hold_code, s.hold_text, s.hold_until
           FROM mailbox_leases AS lease
-          JOIN mailboxes AS m ON m.id = lease.mailbox_id AND m.deleted_at IS NULL
-          JOIN mailbox_states AS s ON s.mailbox_id = m.id
+          JOIN mailbox_states AS s ON s.mailbox_id = lease.mailbox_id
+         CROSS JOIN LATERAL (
+                SELECT count(*) AS mail_count
+                  FROM (SELECT
+                          FROM dispatches
+                         WHERE mailbox_id = lease.mailbox_id
+                           AND state <> 'DEFERRED'
+                         LIMIT 1) AS one
+               ) AS flight
+         CROSS JOIN LATERAL (
+                SELECT *
+                  FROM mailboxes
+                 WHERE id = lease.mailbox_id
+                   AND deleted_at IS NULL
+                OFFSET 0 -- looked up one by one, whatever the statistics make of fresh tables
+               ) AS m
           LEFT JOIN mailbox_days AS today ON today.mailbox_id = m.id AND today.day = %(today)s
           LEFT JOIN mailbox_days AS yesterday ON yesterday.mailbox_id = m.id AND yesterday.day = %(today)s - 1
-          -- The mail before the cap is full again: looked up only when two days together could fill it.
           LEFT JOIN LATERAL (
                 SELECT claimed_at
                   FROM messages
                  WHERE mailbox_id = m.id
                    AND step_id IS NOT NULL
                    AND claimed_at > %(now)s - interval '1 day'
+                   -- The mail before the cap is full again: looked up only when two days together could fill it.
+                   AND coalesce(today.campaign_count, 0) + coalesce(yesterday.campaign_count, 0) >= m.max_email_per_day
                  ORDER BY claimed_at DESC
                 OFFSET greatest(m.max_email_per_day - 1, 0)
                  LIMIT 1
-               ) AS rolling
-            ON coalesce(today.campaign_count, 0) + coalesce(yesterday.campaign_count, 0) >= m.max_email_per_day
-         CROSS JOIN LATERAL (
-                SELECT count(*) AS mail_count
-                  FROM dispatches
-                 WHERE mailbox_id = m.id
-                   AND state <> 'DEFERRED'
-               ) AS flight
+               ) AS rolling ON true
          WHERE lease.engine_id = %(engine_id)s
+           AND (NOT %(only_free)s
+                OR (s.next_send_at <= %(now)s
+                    AND (s.backoff_until IS NULL OR s.backoff_until <= %(now)s)
+                    AND m.is_smtp_success
+                    AND NOT m.is_suspended
+                    AND flight.mail_count = 0))
            AND EXISTS (
                 SELECT
                   FROM campaign_mailboxes AS cm
@@ -59,12 +73,6 @@ async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_
                  WHERE cm.mailbox_id = m.id
                    AND c.status = 'ACTIVE'
                )
-           AND (NOT %(only_free)s
-                OR (s.next_send_at <= %(now)s
-                    AND (s.backoff_until IS NULL OR s.backoff_until <= %(now)s)
-                    AND m.is_smtp_success
-                    AND NOT m.is_suspended
-                    AND flight.mail_count = 0))
         """,
         {"engine_id": engine_id, "now": now, "today": now.date(), "only_free": only_free},
     )
