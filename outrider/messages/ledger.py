@@ -177,7 +177,10 @@ async def release(db: Db, message_ids: Sequence[int]) -> set[int]:
 
 
 async def record_outcomes(db: Db, outcomes: Sequence[Outcome]) -> set[int]:
-    """Record what became of mails and close their dispatches; returns those that were still open."""
+    """Record what became of mails and close their dispatches; returns those that were still open.
+
+    A report that came in faster than the server's answer was recorded stays: the mail was taken and has bounced.
+    """
     rows = await fetch_dicts(
         db,
         """
@@ -199,10 +202,10 @@ async def record_outcomes(db: Db, outcomes: Sequence[Outcome]) -> set[int]:
                reply_code = outcome.reply_code,
                enhanced_code = outcome.enhanced_code,
                reply_text = outcome.reply_text,
-               bounce_kind = outcome.bounce_kind,
-               bounced_at = CASE WHEN outcome.bounce_kind IS NOT NULL THEN outcome.sent_at END,
-               bounce_reason = CASE WHEN outcome.bounce_kind IS NOT NULL
-                                    THEN concat_ws(' ', outcome.enhanced_code, outcome.reply_text) END
+               bounce_kind = coalesce(outcome.bounce_kind, m.bounce_kind),
+               bounced_at = CASE WHEN outcome.bounce_kind IS NULL THEN m.bounced_at ELSE outcome.sent_at END,
+               bounce_reason = CASE WHEN outcome.bounce_kind IS NULL THEN m.bounce_reason
+                                    ELSE concat_ws(' ', outcome.enhanced_code, outcome.reply_text) END
           FROM outcome
           JOIN closed ON closed.message_id = outcome.id
          WHERE m.id = outcome.id

@@ -10,7 +10,7 @@ from outrider.engine.record import Result
 from outrider.kit.db import execute
 from outrider.mail.codes import Reason, Scope
 from outrider.mail.smtp import Accepted, Deferred, Outcome
-from outrider.messages import ledger
+from outrider.messages import engagement, ledger
 from outrider.sandbox import GREYLISTED, Fault, Moment
 from tests.engine.sending import Sending
 from tests.support.world import World
@@ -170,6 +170,18 @@ async def test_a_mail_that_was_opened_before_its_engine_died_is_not_in_doubt(sen
     await _take_over(sending)
     [message] = await sending.rows("SELECT status FROM messages")
     assert message["status"] == "SENT"
+
+
+async def test_a_report_that_is_faster_than_the_answer_of_the_server_stays(sending: Sending) -> None:
+    """A submission server on the same machine returns a mail within milliseconds."""
+    await _campaign(sending)
+    attempt, attempt_count = await _handed_over(sending)
+    async with sending.database.transaction() as db:
+        await engagement.record_bounce(db, attempt.message_id, sending.clock.time, kind="HARD", reason="5.1.1 unknown")
+    await _record(sending, attempt, TAKEN, attempt_count=attempt_count)
+    [message] = await sending.rows("SELECT status, bounce_kind, bounced_at, bounce_reason FROM messages")
+    assert (message["status"], message["bounce_kind"], message["bounce_reason"]) == ("SENT", "HARD", "5.1.1 unknown")
+    assert message["bounced_at"] == sending.clock.time
 
 
 async def test_a_lead_that_is_just_being_stopped_is_not_handed_over(sending: Sending) -> None:
