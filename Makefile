@@ -24,7 +24,7 @@ demo: setup  ## Run a real campaign against the sandbox and watch it
 	$(BIN)/outrider demo
 
 test: setup  ## Run all tests
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 lint: setup  ## Style, types and import rules only
 	$(BIN)/ruff check

@@ -17,6 +17,7 @@ from outrider.config import Settings, load_settings
 from outrider.kit.db import Database, Db
 from tests.support.database import Cleaner, TestServer, make_database, make_template
 from tests.support.network import loopback_only
+from tests.support.scheduling import Scheduling
 
 pytest_plugins = ["tests.support.client", "tests.support.world"]
 
@@ -35,6 +36,11 @@ def pytest_configure_node(node: Any) -> None:
         stash[_SERVER] = TestServer.start()
         asyncio.run(make_template(stash[_SERVER].url))
     node.workerinput["server_url"] = stash[_SERVER].url
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -11,7 +11,6 @@ from tests.contract.conftest import Caller
 from tests.support.curl import Answer
 from tests.support.shape import assert_shape, example
 
-pytestmark = pytest.mark.xdist_group("contract")
 EXAMPLES = Path(__file__).parent / "examples"
 
 

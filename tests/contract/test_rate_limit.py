@@ -3,13 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
-import pytest
-
 from outrider.kit.clock import SYSTEM_CLOCK
 from tests.contract.conftest import Caller
 from tests.support.curl import Answer, say
 
-pytestmark = pytest.mark.xdist_group("contract")
 LIMIT = 60
 
 

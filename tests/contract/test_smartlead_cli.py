@@ -15,7 +15,6 @@ import pytest
 
 from tests.contract.conftest import Caller
 
-pytestmark = pytest.mark.xdist_group("contract")
 COMMAND = Path(sys.executable).with_name("smartlead")
 SECONDS = 120
 

@@ -22,8 +22,6 @@ from tests.support.campaign import EVERY_HOUR, Campaign, Port, connect_mailbox, 
 from tests.support.installation import Account, Place
 from tests.support.receiver import Receiver
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 SEED = "crash"
 KILLS = 20
 LEADS = 150

@@ -22,8 +22,6 @@ from tests.support.dovecot import Dovecot, free_ports, running_dovecot
 from tests.support.installation import Place, running_installation
 from tests.support.postfix import Postfix, auth_listener, running_postfix
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 SECONDS = 240
 RITA, JO = "rita@quaydesk.example", "jo@quaydesk.example"
 ADA, BO = "ada@tallow.example", "bo@tallow.example"
