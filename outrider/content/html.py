@@ -15,8 +15,9 @@ _KNOWN_TAG = re.compile(
 _DOCUMENT_TAG = re.compile(
     r"<(?:!doctype|html|head|body|style|table|p|h[1-6]|ul|ol|pre|center|section|article|main)\b", re.IGNORECASE
 )
-_LIQUID = re.compile(r"(\{\{[^{}]*\}\}|\{%(?:[^%]|%(?!\}))*+%\})")
-_LINE_OF_TAGS = re.compile(r"^[ \t]*((?:\{%(?:[^%\n]|%(?!\}))*+%\}[ \t]*)++)\n", re.MULTILINE)
+# Loops are unrolled: a possessive group loses its way before Python 3.11.5 (gh-106052).
+_LIQUID = re.compile(r"(\{\{[^{}]*\}\}|\{%[^%]*+(?:%(?!\})[^%]*+)*%\})")
+_LINE_OF_TAGS = re.compile(r"^[ \t]*+((?:\{%[^%\n]*+(?:%(?!\})[^%\n]*+)*%\}[ \t]*+)+)\n", re.MULTILINE)
 _BARE_AMPERSAND = re.compile(r"&(?!#?\w{1,31};)")
 _LINE_END = re.compile(
     r"(?P<before><(?:br|hr|/?div|/?blockquote|/?address)\b[^<>]*>[ \t]*)?\n"

@@ -43,11 +43,13 @@ class Token:
 
 
 _SENDER = "|".join(sorted(SENDER_FIELDS))
-_QUOTED = r'"(?:[^"}]|\}(?!\}))*+"' + r"|'(?:[^'}]|\}(?!\}))*+'"
+# Loops are unrolled, so that each character is tried once: a possessive group loses its way before Python 3.11.5
+# (gh-106052).
+_QUOTED = r'"[^"}]*+(?:\}(?!\})[^"}]*+)*"' + r"|'[^'}]*+(?:\}(?!\})[^'}]*+)*'"
 _TOKEN = re.compile(
     # `{%signature%|…}` is spintax around a sender token, not a tag.
-    rf"\{{%(?!(?:{_SENDER})%)(?P<tag>(?:[^%]|%(?!\}}))*+)%\}}"
-    rf"|\{{\{{(?P<output>(?:[^{{}}\"']|{_QUOTED})*+)\}}\}}"
+    rf"\{{%(?!(?:{_SENDER})%)(?P<tag>[^%]*+(?:%(?!\}})[^%]*+)*)%\}}"
+    rf"|\{{\{{(?P<output>[^{{}}\"']*+(?:(?:{_QUOTED})[^{{}}\"']*+)*)\}}\}}"
     r"|\{\{(?P<output_with_lone_quote>[^{}]*+)\}\}"
     rf"|%(?P<sender>{_SENDER})%"
     r"|(?P<style></?style\b)"

@@ -12,9 +12,10 @@ _HIDDEN = re.compile(
     r"|<([hH][eE][aA][dD]|[tT][iI][tT][lL][eE]|[sS][tT][yY][lL][eE]|[sS][cC][rR][iI][pP][tT])\b.*?(?:</\1\b[^<>]*>|\Z)",
     re.DOTALL,
 )
+# Loops are unrolled: a possessive group loses its way before Python 3.11.5 (gh-106052).
 _TOKEN = re.compile(
     r"([^<]+)"
-    r"|<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:[^<>\"']++|\"[^\"]*\"|'[^']*')*+|[^<>]*)>"
+    r"|<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>\"']*+(?:(?:\"[^\"]*+\"|'[^']*+')[^<>\"']*+)*|[^<>]*+)>"
     r"|<![^<>]*>"
     r"|(<)",
 )
