@@ -7,7 +7,7 @@ import uvloop
 
 from outrider.cli import child
 from outrider.config import Settings
-from outrider.engine.worker import Engine
+from outrider.engine.worker import PLANS, Engine
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault, load_or_create_secret_key, set_vault
 from outrider.kit.db import Database
@@ -35,7 +35,7 @@ async def _run(settings: Settings) -> None:
     stop = _stop_on_signals()
     if settings.database_url is None:
         raise AssertionError("the parent passes the database on")
-    database = await Database.open(settings.database_url, max_size=settings.pool_size)
+    database = await Database.open(settings.database_url, max_size=settings.pool_size, settings=PLANS)
     try:
         async with guarded_client(settings, verify=settings.webhook_verify_tls) as http:
             await Engine(database, settings, clock, vault, http=http).run(stop)

@@ -42,6 +42,10 @@ _RESTART_SECONDS = 1.0
 _FINISH_SECONDS = 15.0  # for servers to take what is being handed over
 _RECORD_SECONDS = 3.0  # for the database to take what they said
 
+PLANS = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+"""Settings of the engine's connections. It looks rows up by key, in the same few statements again and again: they are
+planned once, not each time, and by index even if their tables are still empty at that moment."""
+
 
 class Engine:
     """One engine; `run` returns after `stop` is set and everything in flight has ended."""

@@ -80,9 +80,14 @@ class Database:
         self.pool = pool
 
     @classmethod
-    async def open(cls, url: str, *, min_size: int = 1, max_size: int = 10) -> Self:
-        """Connect, or raise psycopg.OperationalError with the true reason (see `describe_failure`)."""
-        conninfo = connection_text(url)
+    async def open(
+        cls, url: str, *, min_size: int = 1, max_size: int = 10, settings: Mapping[str, str] = _NO_PARAMETERS
+    ) -> Self:
+        """Connect, or raise psycopg.OperationalError with the true reason (see `describe_failure`).
+
+        `settings` are PostgreSQL's, for these connections only.
+        """
+        conninfo = connection_text(url, settings)
         probe = await AsyncConnection.connect(conninfo)  # the pool itself would only report a time-out
         await probe.close()
         pool: AsyncConnectionPool[Db] = AsyncConnectionPool(
@@ -114,10 +119,11 @@ class Database:
         return self.pool.connection()
 
 
-def connection_text(url: str) -> str:
+def connection_text(url: str, settings: Mapping[str, str] = _NO_PARAMETERS) -> str:
     """The conninfo we connect with: times come back in UTC, a silent server is given up after some seconds."""
     given = conninfo_to_dict(url)
-    options = f"{given.get('options') or ''} -c timezone=UTC".strip()
+    wanted = [f"-c {name}={value}" for name, value in {"timezone": "UTC", **settings}.items()]
+    options = " ".join([str(given.get("options") or ""), *wanted]).strip()
     defaults: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": "outrider"}
     return make_conninfo("", **{**defaults, **given, "options": options})
 

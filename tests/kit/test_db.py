@@ -14,6 +14,7 @@ from psycopg_pool import PoolTimeout
 from outrider.kit.db import (
     Database,
     Db,
+    as_records,
     connection_text,
     describe_failure,
     execute,
@@ -55,6 +56,34 @@ async def test_fields_typed_as_an_enum_become_that_enum(db: Db) -> None:
     assert things == [Thing(1, Colour.RED, Size.SMALL, ["a"]), Thing(2, None, Size.SMALL, [])]
     assert things[0].colour is Colour.RED
     assert things[0].size is Size.SMALL
+
+
+async def test_many_rows_travel_as_one_text(db: Db) -> None:
+    things = [
+        Thing(1, Colour.RED, Size.SMALL, ["a", 'b"\\'], datetime(2026, 3, 2, 9, 0, 0, 117, tzinfo=UTC)),
+        Thing(2, None, Size.SMALL, []),
+    ]
+    rows = await fetch_all(
+        db,
+        Thing,
+        """
+        SELECT *
+        FROM json_to_recordset(%(things)s::json)
+             AS thing (id bigint, colour text, size integer, tags text[], made_at timestamptz)
+        """,
+        {"things": as_records(things)},
+    )
+    assert rows == things
+
+
+async def test_connections_may_have_settings_of_their_own(database_url: str) -> None:
+    database = await Database.open(database_url, settings={"plan_cache_mode": "force_generic_plan"})
+    try:
+        async with database.connection() as db:
+            assert await fetch_value(db, "SHOW plan_cache_mode") == "force_generic_plan"
+            assert await fetch_value(db, "SHOW timezone") == "UTC"
+    finally:
+        await database.close()
 
 
 async def test_a_value_the_enum_does_not_know_is_an_error(db: Db) -> None:
