@@ -31,6 +31,7 @@ from outrider.kit.events import emit
 from outrider.kit.validation import reject
 from outrider.mailboxes import store as mailboxes
 from outrider.mailboxes.models import MailboxesDeleted
+from outrider.mailboxes.warmups import set_auto_adjust_warmup
 
 _REQUIRED_FIRST = {
     "timezone": "timezone",
@@ -159,7 +160,7 @@ async def add_mailboxes(
     await _check_mailboxes(db, user_id, mailbox_ids, client_id=client_id)
     mappings = await store.upsert_mailboxes(db, user_id, campaign_id, mailbox_ids, now=now)
     if auto_adjust_warmup:
-        await mailboxes.set_auto_adjust_warmup(db, user_id, mailbox_ids, now=now)
+        await set_auto_adjust_warmup(db, user_id, mailbox_ids, now=now)
     await store.touch(db, user_id, campaign_id, now=now)
     return [mappings[mailbox_id] for mailbox_id in mailbox_ids]
 

@@ -6,6 +6,7 @@ from typing import Any
 from outrider.kit.db import Db
 from outrider.mailboxes import store, wire
 from outrider.mailboxes.store import AccountFilter
+from outrider.mailboxes.warmups import list_warmups
 
 
 async def list_accounts(
@@ -20,9 +21,7 @@ async def list_accounts(
 ) -> list[dict[str, Any]]:
     """In the form of lists."""
     rows = await store.list_accounts(db, user_id, shown, today=now.date(), offset=offset, limit=limit)
-    warmups = {
-        warmup.mailbox_id: warmup for warmup in await store.list_warmups(db, user_id, [row["id"] for row in rows])
-    }
+    warmups = {warmup.mailbox_id: warmup for warmup in await list_warmups(db, user_id, [row["id"] for row in rows])}
     return [
         wire.account(row, warmups.get(row["id"]), now=now, is_listed=True, with_campaigns=with_campaigns)
         for row in rows
@@ -44,7 +43,7 @@ async def find_account(
     rows = await store.list_accounts(db, user_id, shown, today=now.date())
     if not rows:
         return None
-    warmups = await store.list_warmups(db, user_id, [mailbox_id])
+    warmups = await list_warmups(db, user_id, [mailbox_id])
     return wire.account(
         rows[0],
         warmups[0] if warmups else None,

@@ -17,7 +17,7 @@ from outrider.kit.crypto import SealError, Vault
 from outrider.kit.db import Db
 from outrider.kit.errors import NotAllowed
 from outrider.kit.events import emit
-from outrider.mailboxes import servers, store, warmup
+from outrider.mailboxes import connections, servers, store, warmup, warmups
 from outrider.mailboxes.models import (
     Credentials,
     Mailbox,
@@ -150,7 +150,7 @@ async def update(
         await _record(db, changed, _PASSED, now=now)
         changed = await store.load_mailbox(db, user_id, mailbox_id, client_id=None)
     if changed.is_suspended != mailbox.is_suspended:
-        await store.suspend_warmup(db, user_id, mailbox_id, is_suspended=changed.is_suspended, now=now)
+        await warmups.suspend_warmup(db, user_id, mailbox_id, is_suspended=changed.is_suspended, now=now)
     if warmup_change.is_empty:
         return changed
     return await change_warmup(db, changed, warmup_change, now=now)
@@ -158,10 +158,10 @@ async def update(
 
 async def change_warmup(db: Db, mailbox: Mailbox, change: WarmupChange, *, now: datetime) -> Mailbox:
     """Store warmup settings; they begin to exist when warmup is enabled for the first time."""
-    known = await store.list_warmups(db, mailbox.user_id, [mailbox.id])
+    known = await warmups.list_warmups(db, mailbox.user_id, [mailbox.id])
     draft = warmup.changed(known[0] if known else None, change, mailbox, now=now)
     if draft is not None:
-        await store.upsert_warmup(db, draft)
+        await warmups.upsert_warmup(db, draft)
     if change.key is None:
         return mailbox
     await store.update_warmup_key(db, mailbox.user_id, mailbox.id, change.key, now=now)
@@ -178,7 +178,7 @@ async def suspend(
         raise UnknownMailbox(extra={"success": False}) from error
     if mailbox.is_suspended != is_suspended:
         await store.update_mailbox(db, replace(mailbox, is_suspended=is_suspended, updated_at=now))
-        await store.suspend_warmup(db, user_id, mailbox_id, is_suspended=is_suspended, now=now)
+        await warmups.suspend_warmup(db, user_id, mailbox_id, is_suspended=is_suspended, now=now)
 
 
 async def delete(db: Db, user_id: int, mailbox_ids: Sequence[int], *, scope: int | None, now: datetime) -> list[int]:
@@ -186,7 +186,7 @@ async def delete(db: Db, user_id: int, mailbox_ids: Sequence[int], *, scope: int
     deleted = await store.delete_mailboxes(db, user_id, mailbox_ids, client_id=scope, now=now)
     if deleted:
         await store.delete_tag_mappings(db, user_id, deleted)
-        await store.end_warmups(db, user_id, deleted, now=now)
+        await warmups.end_warmups(db, user_id, deleted, now=now)
         await emit(db, MailboxesDeleted(user_id, tuple(sorted(deleted)), at=now))
     return deleted
 
@@ -213,7 +213,7 @@ async def record_imap_failure(db: Db, user_id: int, mailbox_id: int, *, error: s
 
 async def record_imap_success(db: Db, user_id: int, mailbox_id: int, *, now: datetime) -> None:
     """The engine can read it again."""
-    await store.record_imap_success(db, user_id, mailbox_id, now=now)
+    await connections.record_imap_success(db, user_id, mailbox_id, now=now)
 
 
 async def verify(credentials: Credentials, *, mailbox_id: int | None) -> None:
@@ -299,17 +299,17 @@ async def _store(db: Db, mailbox: Mailbox, *, scope: int | None) -> None:
 
 
 async def _record(db: Db, mailbox: Mailbox, verdict: Verdict, *, now: datetime) -> None:
-    await store.record_verdict(db, mailbox.user_id, mailbox.id, verdict, now=now)
-    await store.block_warmup(db, mailbox.user_id, mailbox.id, reason=verdict.text or None, now=now)
+    await connections.record_verdict(db, mailbox.user_id, mailbox.id, verdict, now=now)
+    await warmups.block_warmup(db, mailbox.user_id, mailbox.id, reason=verdict.text or None, now=now)
 
 
 async def _record_failure(db: Db, user_id: int, mailbox_id: int, verdict: Verdict, *, now: datetime) -> None:
     """Told once: when a mailbox that worked fails (decision 39)."""
-    was_connected = await store.record_failure(
+    was_connected = await connections.record_failure(
         db, user_id, mailbox_id, smtp_error=verdict.smtp_error, imap_error=verdict.imap_error, now=now
     )
     if was_connected:
-        await store.block_warmup(db, user_id, mailbox_id, reason=verdict.text, now=now)
+        await warmups.block_warmup(db, user_id, mailbox_id, reason=verdict.text, now=now)
         await emit(db, MailboxDisconnected(user_id, mailbox_id, at=now))
 
 

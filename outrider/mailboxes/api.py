@@ -11,6 +11,7 @@ from outrider.kit.http import Api, Caller, Context, Ctx, FreeCtx, PathId, reply
 from outrider.mailboxes import accounts, actions, servers, store, wire
 from outrider.mailboxes.models import Mailbox, MailboxNotFound, OAuthNotConfigured, WarmupStatus
 from outrider.mailboxes.store import AccountFilter
+from outrider.mailboxes.warmups import list_warmups
 
 api = Api()
 
@@ -30,7 +31,7 @@ async def save_account(ctx: FreeCtx, body: wire.AccountSave) -> Response:
         body.check_completeness()
         mailbox = await _create(ctx, body)
     async with ctx.database.connection() as db:
-        warmups = await store.list_warmups(db, ctx.user_id, [mailbox.id])
+        warmups = await list_warmups(db, ctx.user_id, [mailbox.id])
     running = [warmup for warmup in warmups if warmup.status is not WarmupStatus.INACTIVE]
     return reply(wire.saved(mailbox, running[0] if running else None))
 

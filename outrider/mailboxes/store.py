@@ -1,14 +1,15 @@
-"""SQL on mailboxes, their tags and their warmup settings. What the engine changes with every mail is in `state`."""
+"""SQL on mailboxes and their tags. Whether they can log in is in `connections`, warmup settings in `warmups`.
+
+What the engine changes with every mail is in `state`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from outrider.kit.db import Db, execute, fetch_all, fetch_dict, fetch_dicts, fetch_one, fetch_value
-from outrider.mailboxes.models import Mailbox, MailboxNotFound, MailboxType, Verdict, Warmup, WarmupDraft
-
-DELETED_REASON = "Email account is deleted by user action"
+from outrider.kit.db import Db, execute, fetch_dict, fetch_dicts, fetch_one, fetch_value
+from outrider.mailboxes.models import Mailbox, MailboxNotFound, MailboxType
 
 _COLUMNS = """
     id, user_id, client_id, type, from_name, from_email, username, password,
@@ -96,22 +97,6 @@ async def list_accounts(
         LIMIT %(limit)s::bigint
         """,
         {**asdict(shown), "user_id": user_id, "today": today, "offset": offset, "limit": limit},
-    )
-
-
-async def list_warmups(db: Db, user_id: int, mailbox_ids: Sequence[int]) -> list[Warmup]:
-    return await fetch_all(
-        db,
-        Warmup,
-        """
-        SELECT id, mailbox_id, user_id, status, max_email_per_day, is_rampup_enabled, rampup_value, reply_rate,
-               warmup_min_count, warmup_max_count, auto_adjust_warmup, send_warmups_only_on_weekdays,
-               use_custom_domain, is_warmup_blocked, blocked_reason, ramp_started_at, created_at, updated_at
-        FROM mailbox_warmups
-        WHERE user_id = %(user_id)s
-          AND mailbox_id = ANY(%(mailbox_ids)s)
-        """,
-        {"user_id": user_id, "mailbox_ids": list(mailbox_ids)},
     )
 
 
@@ -266,93 +251,6 @@ async def update_mailbox(db: Db, mailbox: Mailbox) -> None:
     )
 
 
-async def record_verdict(db: Db, user_id: int, mailbox_id: int, verdict: Verdict, *, now: datetime) -> None:
-    """What a log-in test found; after a success nothing of earlier failures holds the mailbox back."""
-    await execute(
-        db,
-        """
-        WITH tested AS (
-            UPDATE mailboxes
-            SET is_smtp_success = %(smtp_error)s::text IS NULL,
-                is_imap_success = %(imap_error)s::text IS NULL,
-                smtp_failure_error = %(smtp_error)s,
-                imap_failure_error = %(imap_error)s,
-                updated_at = %(now)s
-            WHERE id = %(mailbox_id)s
-              AND user_id = %(user_id)s
-            RETURNING id, is_smtp_success, is_imap_success
-        )
-        UPDATE mailbox_states
-        SET smtp_failure_count = CASE WHEN tested.is_smtp_success THEN 0 ELSE smtp_failure_count END,
-            backoff_until = CASE WHEN tested.is_smtp_success THEN NULL ELSE backoff_until END,
-            backoff_reason = CASE WHEN tested.is_smtp_success THEN NULL ELSE backoff_reason END,
-            backoff_step = CASE WHEN tested.is_smtp_success THEN 0 ELSE backoff_step END,
-            imap_failure_count = CASE WHEN tested.is_imap_success THEN 0 ELSE imap_failure_count END,
-            imap_retry_at = CASE WHEN tested.is_imap_success THEN NULL ELSE imap_retry_at END
-        FROM tested
-        WHERE mailbox_states.mailbox_id = tested.id
-        """,
-        {
-            "user_id": user_id,
-            "mailbox_id": mailbox_id,
-            "smtp_error": verdict.smtp_error,
-            "imap_error": verdict.imap_error,
-            "now": now,
-        },
-    )
-
-
-async def record_imap_success(db: Db, user_id: int, mailbox_id: int, *, now: datetime) -> None:
-    await execute(
-        db,
-        """
-        UPDATE mailboxes
-        SET is_imap_success = true,
-            imap_failure_error = NULL,
-            updated_at = %(now)s
-        WHERE user_id = %(user_id)s
-          AND id = %(mailbox_id)s
-        """,
-        {"user_id": user_id, "mailbox_id": mailbox_id, "now": now},
-    )
-
-
-async def record_failure(
-    db: Db, user_id: int, mailbox_id: int, *, smtp_error: str | None, imap_error: str | None, now: datetime
-) -> bool:
-    """Note the errors that are given; whether the mailbox worked until now. Who asks first is told so."""
-    was_connected: bool | None = await fetch_value(
-        db,
-        """
-        WITH known AS (
-            SELECT id, is_smtp_success AND is_imap_success AS was_connected
-            FROM mailboxes
-            WHERE user_id = %(user_id)s
-              AND id = %(mailbox_id)s
-              AND deleted_at IS NULL
-            FOR NO KEY UPDATE
-        )
-        UPDATE mailboxes
-        SET is_smtp_success = is_smtp_success AND %(smtp_error)s::text IS NULL,
-            smtp_failure_error = coalesce(%(smtp_error)s, smtp_failure_error),
-            is_imap_success = is_imap_success AND %(imap_error)s::text IS NULL,
-            imap_failure_error = coalesce(%(imap_error)s, imap_failure_error),
-            updated_at = %(now)s
-        FROM known
-        WHERE mailboxes.id = known.id
-        RETURNING known.was_connected
-        """,
-        {
-            "user_id": user_id,
-            "mailbox_id": mailbox_id,
-            "smtp_error": smtp_error,
-            "imap_error": imap_error,
-            "now": now,
-        },
-    )
-    return bool(was_connected)
-
-
 async def delete_mailboxes(
     db: Db, user_id: int, mailbox_ids: Sequence[int], *, client_id: int | None, now: datetime
 ) -> list[int]:
@@ -388,69 +286,6 @@ async def delete_tag_mappings(db: Db, user_id: int, mailbox_ids: Sequence[int]) 
     )
 
 
-async def end_warmups(db: Db, user_id: int, mailbox_ids: Sequence[int], *, now: datetime) -> None:
-    await execute(
-        db,
-        """
-        UPDATE mailbox_warmups
-        SET status = 'INACTIVE',
-            blocked_reason = %(reason)s,
-            updated_at = %(now)s
-        WHERE user_id = %(user_id)s
-          AND mailbox_id = ANY(%(mailbox_ids)s)
-        """,
-        {"user_id": user_id, "mailbox_ids": list(mailbox_ids), "reason": DELETED_REASON, "now": now},
-    )
-
-
-async def suspend_warmup(db: Db, user_id: int, mailbox_id: int, *, is_suspended: bool, now: datetime) -> None:
-    """A running warmup pauses with its mailbox and goes on with it."""
-    await execute(
-        db,
-        """
-        UPDATE mailbox_warmups
-        SET status = CASE WHEN %(is_suspended)s THEN 'PAUSED' ELSE 'ACTIVE' END,
-            updated_at = %(now)s
-        WHERE user_id = %(user_id)s
-          AND mailbox_id = %(mailbox_id)s
-          AND status = CASE WHEN %(is_suspended)s THEN 'ACTIVE' ELSE 'PAUSED' END
-        """,
-        {"user_id": user_id, "mailbox_id": mailbox_id, "is_suspended": is_suspended, "now": now},
-    )
-
-
-async def block_warmup(db: Db, user_id: int, mailbox_id: int, *, reason: str | None, now: datetime) -> None:
-    """A mailbox that cannot log in does not warm up; without a reason it does again."""
-    await execute(
-        db,
-        """
-        UPDATE mailbox_warmups
-        SET is_warmup_blocked = %(reason)s::text IS NOT NULL,
-            blocked_reason = %(reason)s,
-            updated_at = %(now)s
-        WHERE user_id = %(user_id)s
-          AND mailbox_id = %(mailbox_id)s
-          AND blocked_reason IS DISTINCT FROM %(reason)s
-        """,
-        {"user_id": user_id, "mailbox_id": mailbox_id, "reason": reason, "now": now},
-    )
-
-
-async def set_auto_adjust_warmup(db: Db, user_id: int, mailbox_ids: Sequence[int], *, now: datetime) -> None:
-    """Let warmup give way to campaigns on those of the mailboxes that have warmup settings."""
-    await execute(
-        db,
-        """
-        UPDATE mailbox_warmups
-        SET auto_adjust_warmup = true,
-            updated_at = %(now)s
-        WHERE user_id = %(user_id)s
-          AND mailbox_id = ANY(%(mailbox_ids)s)
-        """,
-        {"user_id": user_id, "mailbox_ids": list(mailbox_ids), "now": now},
-    )
-
-
 async def update_warmup_key(db: Db, user_id: int, mailbox_id: int, key: str, *, now: datetime) -> None:
     await execute(
         db,
@@ -462,39 +297,4 @@ async def update_warmup_key(db: Db, user_id: int, mailbox_id: int, key: str, *, 
           AND id = %(mailbox_id)s
         """,
         {"user_id": user_id, "mailbox_id": mailbox_id, "key": key, "now": now},
-    )
-
-
-async def upsert_warmup(db: Db, warmup: WarmupDraft) -> None:
-    await execute(
-        db,
-        """
-        INSERT INTO mailbox_warmups (
-            mailbox_id, user_id, status, max_email_per_day, is_rampup_enabled, rampup_value, reply_rate,
-            warmup_min_count, warmup_max_count, auto_adjust_warmup, send_warmups_only_on_weekdays, use_custom_domain,
-            is_warmup_blocked, blocked_reason, ramp_started_at, created_at, updated_at
-        )
-        VALUES (
-            %(mailbox_id)s, %(user_id)s, %(status)s, %(max_email_per_day)s, %(is_rampup_enabled)s, %(rampup_value)s,
-            %(reply_rate)s, %(warmup_min_count)s, %(warmup_max_count)s, %(auto_adjust_warmup)s,
-            %(send_warmups_only_on_weekdays)s, %(use_custom_domain)s, %(is_warmup_blocked)s, %(blocked_reason)s,
-            %(ramp_started_at)s, %(created_at)s, %(updated_at)s
-        )
-        ON CONFLICT (mailbox_id) DO UPDATE
-        SET status = excluded.status,
-            max_email_per_day = excluded.max_email_per_day,
-            is_rampup_enabled = excluded.is_rampup_enabled,
-            rampup_value = excluded.rampup_value,
-            reply_rate = excluded.reply_rate,
-            warmup_min_count = excluded.warmup_min_count,
-            warmup_max_count = excluded.warmup_max_count,
-            auto_adjust_warmup = excluded.auto_adjust_warmup,
-            send_warmups_only_on_weekdays = excluded.send_warmups_only_on_weekdays,
-            use_custom_domain = excluded.use_custom_domain,
-            is_warmup_blocked = excluded.is_warmup_blocked,
-            blocked_reason = excluded.blocked_reason,
-            ramp_started_at = excluded.ramp_started_at,
-            updated_at = excluded.updated_at
-        """,
-        asdict(warmup),
     )
