@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-_FIRST = "Ada Bruno Carla Dmitri Elif Farid Greta Hugo Ines Jonas Kim Lena Mira Nils Olga Paul Rosa Sven Tara Uwe".split()
+_FIRST = (
+    "Ada Bruno Carla Dmitri Elif Farid Greta Hugo Ines Jonas Kim Lena Mira Nils Olga Paul Rosa Sven Tara Uwe".split()
+)
 _LAST = "Quill Voss Holm Brandt Orr Lindqvist Moreau Sato Keller Rossi Novak Silva Haas Berg Dunne Ito Klein".split()
 _COMPANIES = "Tallow Harbour Quay Hexly Tarn Bright Loom Cedar Pilot North Anchor Fjord Copper Lumen Orchard".split()
 _KINDS = "Works Labs Freight Studio Systems Foods Energy Partners".split()

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from benchmarks.harness import CannotMeasure
 from benchmarks.product import free_port
@@ -26,9 +25,7 @@ def require() -> None:
     """Refuse, with advice, a machine without Postfix."""
     missing = [name for name in ("smtp-sink", "smtp-source") if _find(name) is None]
     if missing:
-        raise CannotMeasure(
-            f"{' and '.join(missing)} not found. They come with Postfix: apt-get install --no-install-recommends postfix"
-        )
+        raise CannotMeasure(f"{' and '.join(missing)} not found. They come with Postfix: apt-get install postfix")
 
 
 class Sink:
@@ -54,7 +51,7 @@ def sink(folder: Path, *, port: int | None = None, dump_to: Path | None = None) 
         command += ["-u", "nobody"]
     if dump_to is not None:
         dump_to.mkdir(mode=0o777)
-        dump_to.chmod(0o777)  # smtp-sink writes as nobody  # noqa: S103
+        dump_to.chmod(0o777)  # smtp-sink writes as nobody
         command += ["-d", f"{dump_to}/%H%M%S."]
     with counter.open("wb") as output:
         process = subprocess.Popen([*command, f"127.0.0.1:{port}", str(_BACKLOG)], stdout=output)  # noqa: S603

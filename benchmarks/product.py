@@ -43,7 +43,7 @@ class Product:
     @contextmanager
     def running(self) -> Iterator[Self]:
         """Start it, wait until it is ready, and stop it at the end."""
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "outrider.cli", "serve"], env=self._environment, stdout=subprocess.DEVNULL
         )
         try:

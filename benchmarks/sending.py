@@ -1,8 +1,9 @@
 """B1: campaign mails per second into a local SMTP sink, against Postfix's `smtp-source` into the same sink.
 
-200 mailboxes, one step with two variants: Liquid, spintax, an open pixel, two tracked links, a signature, List-Unsubscribe
-and one-click headers. The whole product runs (web, engine, its own PostgreSQL with fsync). The clock of the product runs so
-fast that a mailbox whose mail was taken may send the next one at once: the gaps are kept, they just do not bind.
+200 mailboxes, one step with two variants: Liquid, spintax, an open pixel, two tracked links, a signature,
+List-Unsubscribe and one-click headers. The whole product runs (web, engine, its own PostgreSQL with fsync). The clock
+of the product runs so fast that a mailbox whose mail was taken may send the next one at once: the gaps are kept, they
+just do not bind.
 """
 
 import tempfile
@@ -35,7 +36,7 @@ _BODIES = (
     "booked{% else %}Most teams of your size handle port fees in a spreadsheet{% endif %}, and by then it is "
     "{too late|hard} to {object|argue}.</div><div><br></div>"
     "<div>We {wrote down|collected} how {{employees}}-person companies get them right: "
-    '<a href="https://quaydesk.example/guide?company={{company_name | url_encode}}&utm_source=mail">the short guide</a>.'
+    '<a href="https://quaydesk.example/guide?company={{company_name | url_encode}}&utm_source=mail">the guide</a>.'
     "</div><div><br></div><div>Would {a call|ten minutes} {next week|on {{sl_day_of_week}}} be of use? "
     'You can pick a time here: <a href="https://quaydesk.example/calendar?ref={{first_name}}">calendar</a>.</div>'
     "<div><br></div><div>%signature%</div>",
