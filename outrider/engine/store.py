@@ -341,6 +341,36 @@ async def count_soft_bounce_days(db: Db, user_id: int, email: str, until: dateti
     return int(rows[0]["day_count"])
 
 
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """A mailbox that cannot submit, and how often it was put off in a row."""
+
+    mailbox_id: int
+    backoff_step: int
+
+
+async def list_disconnected(db: Db, engine_id: UUID, now: datetime, *, limit: int) -> list[Disconnected]:
+    """Return mailboxes of this engine whose log-in has failed and is to be tried again."""
+    return await fetch_all(
+        db,
+        Disconnected,
+        """
+        SELECT s.mailbox_id, s.backoff_step
+          FROM mailbox_leases AS lease
+          JOIN mailboxes AS m ON m.id = lease.mailbox_id
+          JOIN mailbox_states AS s ON s.mailbox_id = m.id
+         WHERE lease.engine_id = %(engine_id)s
+           AND m.deleted_at IS NULL
+           AND NOT m.is_smtp_success
+           AND m.smtp_host IS NOT NULL
+           AND (s.backoff_until IS NULL OR s.backoff_until <= %(now)s)
+         ORDER BY s.backoff_until NULLS FIRST
+         LIMIT %(limit)s
+        """,
+        {"engine_id": engine_id, "now": now, "limit": limit},
+    )
+
+
 async def list_edit_times(db: Db, mailbox_ids: Sequence[int]) -> dict[int, datetime]:
     sql = "SELECT id, updated_at FROM mailboxes WHERE id = ANY(%(ids)s)"
     return {row["id"]: row["updated_at"] for row in await fetch_dicts(db, sql, {"ids": list(mailbox_ids)})}

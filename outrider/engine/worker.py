@@ -1,12 +1,14 @@
 """The engine as a process: it leases mailboxes and, for these, sends what is due and reads what comes in.
 
-Loops side by side, each repeated for ever: leases, sending, reasons, incoming mail, webhooks, jobs. When the database
-goes away they all end and are started anew under another name, so nothing is done on a lease that was lost; only what
-servers have said is kept until it is stored.
+Loops side by side, each repeated for ever: leases, sending, reasons, log-ins, incoming mail, webhooks, jobs. When the
+database goes away they all end and are started anew under another name, so nothing is done on a lease that was lost;
+only what servers have said is kept until it is stored.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 import httpx
@@ -19,6 +21,8 @@ from outrider.engine import store, survey
 from outrider.engine.inbound import Inbound
 from outrider.engine.leases import LeaseLost, Leases
 from outrider.engine.outbound import Outbound
+from outrider.engine.planner import Attempt
+from outrider.engine.reconnect import reconnect
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Renderer
 from outrider.engine.senders import Senders
@@ -32,12 +36,15 @@ from outrider.mail.smtp import Submitter
 from outrider.webhooks import delivery
 
 log = get_logger("engine")
+T = TypeVar("T")
 
 _BEAT_SECONDS = 2.0
 _IDLE_SECONDS = (0.02, 1.0)  # between two looks at what is due: never less, never more, on the wall
 _IDLE_VIRTUAL_SECONDS = 20.0
 _SURVEY_VIRTUAL_SECONDS = 60.0
 _SURVEY_SECONDS = (0.5, 5.0)
+_RECONNECT_VIRTUAL_SECONDS = 30.0
+_RECONNECT_SECONDS = (0.5, 30.0)
 _RESTART_SECONDS = 1.0
 _FINISH_SECONDS = 15.0  # for servers to take what is being handed over
 _RECORD_SECONDS = 3.0  # for the database to take what they said
@@ -100,6 +107,7 @@ class Engine:
                 loops = [
                     group.create_task(_repeat(leases.renew, lambda: _BEAT_SECONDS)),
                     group.create_task(_repeat(lambda: self._survey(engine_id), self._survey_pause)),
+                    group.create_task(_repeat(lambda: self._reconnect(engine_id), self._reconnect_pause)),
                     group.create_task(delivery.run(self._database, self._clock, self._settings, self._http)),
                     group.create_task(run_worker(self._job_context())),
                 ]
@@ -119,10 +127,22 @@ class Engine:
         )
 
     async def _send_until(self, stop: asyncio.Event, outbound: Outbound) -> None:
+        """Round after round; the next one is planned while the mails of the last are written and handed over."""
+        claimed: list[Attempt] = []
         while not stop.is_set():
-            claimed = await _guarded(outbound.send_due)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_guarded(partial(outbound.start, claimed)))
+                planning = group.create_task(_guarded(outbound.claim_due))
+            claimed = planning.result() or []
             idle = _clamp(_IDLE_VIRTUAL_SECONDS / self._clock.speed, _IDLE_SECONDS)
             await asyncio.sleep(0 if claimed else idle)
+        await _guarded(partial(outbound.start, claimed))
+
+    async def _reconnect(self, engine_id: UUID) -> None:
+        await reconnect(self._database, self._clock, self._vault, engine_id=engine_id)
+
+    def _reconnect_pause(self) -> float:
+        return _clamp(_RECONNECT_VIRTUAL_SECONDS / self._clock.speed, _RECONNECT_SECONDS)
 
     def _survey_pause(self) -> float:
         return _clamp(_SURVEY_VIRTUAL_SECONDS / self._clock.speed, _SURVEY_SECONDS)
@@ -142,7 +162,7 @@ async def _repeat(act: Callable[[], Awaitable[object]], pause: Callable[[], floa
         await asyncio.sleep(pause())
 
 
-async def _guarded(act: Callable[[], Awaitable[object]]) -> object:
+async def _guarded(act: Callable[[], Awaitable[T]]) -> T | None:
     """One turn of a loop. A turn that fails is told and costs a moment; the loop goes on."""
     try:
         return await act()

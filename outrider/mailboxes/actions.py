@@ -211,6 +211,12 @@ async def record_imap_failure(db: Db, user_id: int, mailbox_id: int, *, error: s
     await _record_failure(db, user_id, mailbox_id, Verdict(smtp_error=None, imap_error=error), now=now)
 
 
+async def record_smtp_success(db: Db, user_id: int, mailbox_id: int, *, now: datetime) -> None:
+    """The engine can submit from it again."""
+    if await connections.record_smtp_success(db, user_id, mailbox_id, now=now):
+        await warmups.block_warmup(db, user_id, mailbox_id, reason=None, now=now)
+
+
 async def record_imap_success(db: Db, user_id: int, mailbox_id: int, *, now: datetime) -> None:
     """The engine can read it again."""
     await connections.record_imap_success(db, user_id, mailbox_id, now=now)

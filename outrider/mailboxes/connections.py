@@ -57,6 +57,33 @@ async def record_imap_success(db: Db, user_id: int, mailbox_id: int, *, now: dat
     )
 
 
+async def record_smtp_success(db: Db, user_id: int, mailbox_id: int, *, now: datetime) -> bool:
+    """Nothing of earlier failures holds the mailbox back; whether it works altogether now."""
+    return bool(
+        await fetch_value(
+            db,
+            """
+            WITH working AS (
+                UPDATE mailboxes
+                SET is_smtp_success = true,
+                    smtp_failure_error = NULL,
+                    updated_at = %(now)s
+                WHERE user_id = %(user_id)s
+                  AND id = %(mailbox_id)s
+                RETURNING id, is_imap_success
+            ), free AS (
+                UPDATE mailbox_states
+                SET smtp_failure_count = 0, backoff_until = NULL, backoff_reason = NULL, backoff_step = 0
+                FROM working
+                WHERE mailbox_states.mailbox_id = working.id
+            )
+            SELECT is_imap_success FROM working
+            """,
+            {"user_id": user_id, "mailbox_id": mailbox_id, "now": now},
+        )
+    )
+
+
 async def record_failure(
     db: Db, user_id: int, mailbox_id: int, *, smtp_error: str | None, imap_error: str | None, now: datetime
 ) -> bool:

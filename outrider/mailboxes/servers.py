@@ -66,13 +66,14 @@ def imap_server_of(credentials: Credentials) -> Server | None:
 
 async def verify(credentials: Credentials) -> Verdict:
     """Log in to both servers at the same time. Takes up to CHECK_SECONDS: nothing may be locked meanwhile."""
-    smtp_error, imap_error = await asyncio.gather(
-        _smtp_error(smtp_server_of(credentials)), _imap_error(imap_server_of(credentials))
+    on_smtp, on_imap = await asyncio.gather(
+        smtp_error(smtp_server_of(credentials)), _imap_error(imap_server_of(credentials))
     )
-    return Verdict(smtp_error=smtp_error, imap_error=imap_error)
+    return Verdict(smtp_error=on_smtp, imap_error=on_imap)
 
 
-async def _smtp_error(server: Server | None) -> str | None:
+async def smtp_error(server: Server | None) -> str | None:
+    """Why no log-in for submission works; None if it does."""
     if server is None:
         return _NO_HOST
     return _error_of(await smtp.check(server, timeout=CHECK_SECONDS), "SMTP")

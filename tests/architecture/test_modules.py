@@ -29,6 +29,7 @@ TRANSACTIONS_OPEN_IN = {
     "engine.inbound.readers": "a received mail is taken in whole or not at all",
     "engine.leases": "engine steps",
     "engine.outbound": "engine steps",
+    "engine.reconnect": "engine steps",
     "engine.recorder": "engine steps",
     "engine.worker": "engine steps",
     "kit.db": "opens them",
