@@ -11,18 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from outrider.engine.schedule import Schedule
-
-STANDARD_FIELDS = (
-    "email",
-    "first_name",
-    "last_name",
-    "phone_number",
-    "company_name",
-    "website",
-    "location",
-    "linkedin_profile",
-    "company_url",
-)
+from outrider.leads.models import LEAD_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +155,4 @@ class LeadFacts:
 
     def fields(self) -> dict[str, str | None]:
         """Return the standard merge fields by their wire names (contract: leads, section 0)."""
-        return {name: getattr(self, name) for name in STANDARD_FIELDS}
+        return {name: getattr(self, name) for name in ("email", *LEAD_FIELDS)}

@@ -3,10 +3,13 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
+from typing import TypeVar
 
 from outrider.kit.guard import is_metadata
 from outrider.mail.server import Server
 
+P = TypeVar("P", bound=asyncio.BaseProtocol)
 MAX_ADDRESSES = 4  # of one host name; more are not tried
 
 
@@ -29,6 +32,30 @@ async def resolve(host: str, port: int) -> list[str]:
     if not allowed:
         raise ForbiddenAddress
     return allowed
+
+
+async def connect(factory: Callable[[], P], server: Server, context: ssl.SSLContext | None, *, seconds: float) -> P:
+    """Try the addresses of the host in turn; with a context TLS begins at once. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(seconds):
+        addresses = await resolve(server.host, server.port)
+        for address in addresses:
+            is_last = address == addresses[-1]
+            try:
+                async with asyncio.timeout(None if is_last else seconds / len(addresses)):
+                    _, protocol = await loop.create_connection(
+                        factory,
+                        address,
+                        server.port,
+                        ssl=context,
+                        server_hostname=server.host if context else None,
+                    )
+            except OSError:
+                if is_last:
+                    raise
+            else:
+                return protocol
+    raise AssertionError("a host name has at least one address")
 
 
 def explain(error: OSError, server: Server) -> str:

@@ -35,7 +35,9 @@ async def open_connection(server: Server, tls: TlsContexts, timeouts: Timeouts) 
     context = None if server.tls is TlsMode.NONE else tls.context(server)
     is_implicit = server.tls is TlsMode.IMPLICIT
     try:
-        protocol = await _connect(server, context if is_implicit else None, seconds=timeouts.connect)
+        protocol = await network.connect(
+            ImapProtocol, server, context if is_implicit else None, seconds=timeouts.connect
+        )
     except OSError as error:
         raise Unreachable(network.explain(error, server)) from error
     connection = Connection(server, protocol, timeouts)
@@ -145,30 +147,6 @@ class _Opening:
             return LoginRefused("The server takes no log-in without encryption. Choose TLS or SSL as port type.")
         wanted = "an access token" if self._server.access_token else "this password"
         return LoginRefused(f"{self._server.host} takes no log-in with {wanted}. Ask its operator to allow it.")
-
-
-async def _connect(server: Server, context: ResumingContext | None, *, seconds: float) -> ImapProtocol:
-    """Try the addresses of the host in turn; with a context TLS begins at once. Raises OSError."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(seconds):
-        addresses = await network.resolve(server.host, server.port)
-        for address in addresses:
-            is_last = address == addresses[-1]
-            try:
-                async with asyncio.timeout(None if is_last else seconds / len(addresses)):
-                    _, protocol = await loop.create_connection(
-                        ImapProtocol,
-                        address,
-                        server.port,
-                        ssl=context,
-                        server_hostname=server.host if context else None,
-                    )
-            except OSError:
-                if is_last:
-                    raise
-            else:
-                return protocol
-    raise AssertionError("a host name has at least one address")
 
 
 async def _heard(greeting: asyncio.Future[bytes]) -> bytes:

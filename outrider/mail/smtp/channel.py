@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable
 from typing import Any, cast
 
-from outrider.mail.network import resolve
+from outrider.mail import network
 from outrider.mail.server import Server
 from outrider.mail.smtp.reply import MalformedReply, Reply, ReplyParser
 from outrider.mail.tls import ResumingContext
@@ -34,27 +34,8 @@ class Channel(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, server: Server, context: ResumingContext | None, *, seconds: float) -> "Channel":
-        """Try the addresses of the host in turn; with a context TLS begins at once. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(seconds):
-            addresses = await resolve(server.host, server.port)
-            for address in addresses:
-                is_last = address == addresses[-1]
-                try:
-                    async with asyncio.timeout(None if is_last else seconds / len(addresses)):
-                        _, channel = await loop.create_connection(
-                            cls,
-                            address,
-                            server.port,
-                            ssl=context,
-                            server_hostname=server.host if context else None,
-                        )
-                except OSError:
-                    if is_last:
-                        raise
-                else:
-                    return channel
-        raise AssertionError("a host name has at least one address")
+        """With a context TLS begins at once. Raises OSError."""
+        return await network.connect(cls, server, context, seconds=seconds)
 
     @property
     def is_idle(self) -> bool:
