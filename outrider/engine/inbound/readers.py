@@ -35,6 +35,7 @@ _IDLE_SECONDS = 20.0  # then Junk is looked at and copies are filed, on the wall
 _BATCH = 100
 _FIRST_LOOK = 500  # messages of a mailbox that we see for the first time
 _KEPT_COPIES = 1000
+_LEAST_PAUSE_SECONDS = 5.0  # between two log-ins, on the wall: also where time runs faster
 _RETRY = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
 _FAILURES = 5
 _FAILURES_IN_A_BATCH = 2  # at the same message: then one at a time
@@ -113,7 +114,8 @@ class Inbound:
             except Exception:  # one broken mailbox never stops the others
                 failures += 1
                 log.exception("reading failed", mailbox_id=mailbox_id)
-            await self._clock.sleep(_RETRY[min(failures, len(_RETRY)) - 1].total_seconds() if failures else 1.0)
+            wait = _RETRY[min(failures, len(_RETRY)) - 1].total_seconds() if failures else 0.0
+            await asyncio.sleep(max(_LEAST_PAUSE_SECONDS, wait / self._clock.speed))
 
     async def _record_failure(self, mailbox_id: int, error: ImapError, failures: int) -> None:
         """A refused log-in counts at once, network errors after five in a row (decision 39)."""
