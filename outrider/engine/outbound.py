@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg
+from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from outrider.engine import record
 from outrider.engine.gates import Hold
@@ -73,14 +74,18 @@ class Outbound:
         self._in_flight: set[asyncio.Task[None]] = set()
 
     async def send_due(self) -> int:
-        """Plan one round and start its mails; returns how many were claimed."""
-        async with self._database.transaction() as db:
-            attempts = await self.plan(db)
+        """One round: claim what is due, then start it; returns how many were claimed."""
+        attempts = await self.claim_due()
         await self.start(attempts)
         return len(attempts)
 
+    async def claim_due(self) -> list[Attempt]:
+        """Claim what is due at this moment."""
+        async with self._database.transaction() as db:
+            return await self.plan(db)
+
     async def plan(self, db: Db) -> list[Attempt]:
-        """Claim what is due at this moment; the caller's transaction commits it."""
+        """The same in the caller's transaction."""
         now = self._clock.now()
         return await plan(db, self._engine_id, now, senders=self._senders, stats_id=self._stats_id)
 
@@ -99,6 +104,8 @@ class Outbound:
         """Write the mails and mark them as being handed over. One that fails unforeseen does not stop the others."""
         try:
             return await self._hand_over(attempts)
+        except (DeadlockDetected, SerializationFailure):
+            return await self._prepare(attempts)
         except psycopg.OperationalError:
             raise  # the engine starts anew and finds what it has claimed
         except Exception:

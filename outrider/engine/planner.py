@@ -23,6 +23,7 @@ from outrider.messages import ledger
 from outrider.messages.models import Claim, ManualStepReached
 
 _CANDIDATES_PER_MAILBOX = 3
+_MOST_MAILS = 64  # of one round; the next round is planned while these are written and handed over
 _UNUSABLE = "The mailbox cannot be used as it is set up. Save its addresses, password and servers again."
 _ENDED = {"UNSUBSCRIBED": ("STOPPED", "UNSUBSCRIBED"), "BLOCK_LIST": ("BLOCKED", "BLOCKLISTED")}
 
@@ -73,6 +74,10 @@ class Round:
     rejected: dict[int, Hold] = field(default_factory=dict)
     manual: list[tuple[LeadFacts, StepFacts]] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.picks) >= _MOST_MAILS
 
     def find_step(self, campaign_id: int, step_id: int | None) -> StepFacts | None:
         return next((step for step in self.steps.get(campaign_id, ()) if step.id == step_id), None)
@@ -164,7 +169,7 @@ async def _pick_retries(db: Db, round_: Round) -> None:
         if round_.has_room_for_new_leads(campaign_id)
     ]
     ids = await store.list_due_retries(db, round_.ready, round_.now, open_for_new=open_for_new)
-    for lead in await _list_in_order(db, ids):
+    for lead in await _list_in_order(db, ids[:_MOST_MAILS]):
         mailbox = round_.mailboxes.get(lead.retry_mailbox_id or 0)
         step = round_.find_step(lead.campaign_id, lead.retry_step_id)
         if mailbox and step and _passes(round_, lead, is_first_mail=lead.last_step_number == 0):
@@ -176,9 +181,9 @@ async def _pick_retries(db: Db, round_: Round) -> None:
 async def _pick_follow_ups(db: Db, round_: Round) -> None:
     free = [pair for pair in round_.ready if pair.mailbox_id in round_.mailboxes]
     ids = await store.list_due_follow_ups(db, free, round_.now, per_mailbox=_CANDIDATES_PER_MAILBOX) if free else []
-    for lead in await _list_in_order(db, ids):
+    for lead in await _list_in_order(db, ids[: _MOST_MAILS * _CANDIDATES_PER_MAILBOX]):
         mailbox = round_.mailboxes.get(lead.mailbox_id or 0)
-        if mailbox and _passes(round_, lead):
+        if mailbox and not round_.is_full and _passes(round_, lead):
             _offer(round_, lead, mailbox)
 
 
@@ -188,7 +193,7 @@ async def _pick_new_leads(db: Db, round_: Round) -> None:
     for pair in round_.ready:
         if pair.mailbox_id in round_.mailboxes and round_.has_room_for_new_leads(pair.campaign_id):
             pairs.setdefault(pair.mailbox_id, []).append(pair)
-    if not pairs:
+    if not pairs or round_.is_full:
         return
     queues = await _queue_new_leads(db, round_, pairs.values())
     reserved = await _reserved(db, round_, list(pairs)) if any(queues.values()) else {}
@@ -201,7 +206,7 @@ def _serve(round_: Round, mailbox: MailboxFacts, pairs: Sequence[Pair], queues: 
     """Give the mailbox the first new lead that passes, of the campaign it served longest ago."""
     for pair in rotation.served_longest_ago_first(pairs):
         queue = queues.get(pair.campaign_id, [])
-        while queue and mailbox.id in round_.mailboxes:
+        while queue and mailbox.id in round_.mailboxes and not round_.is_full:
             lead = queue.pop(0)
             if _passes(round_, lead):
                 _offer(round_, lead, mailbox)
@@ -213,7 +218,7 @@ async def _queue_new_leads(db: Db, round_: Round, pairs: Iterable[Sequence[Pair]
         wanted[pair.campaign_id] = wanted.get(pair.campaign_id, 0) + 1
     for campaign_id, count in wanted.items():
         left = round_.campaigns[campaign_id].max_new_leads_per_day - round_.new_counts.get(campaign_id, 0)
-        wanted[campaign_id] = min(count, left)
+        wanted[campaign_id] = min(count, left, _MOST_MAILS - len(round_.picks))
     queues: dict[int, list[LeadFacts]] = {}
     for lead in await _list_in_order(db, await store.lock_new_leads(db, wanted, round_.now)):
         queues.setdefault(lead.campaign_id, []).append(lead)
