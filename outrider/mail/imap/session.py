@@ -20,6 +20,7 @@ from outrider.mail.tls import TlsContexts
 MAX_MESSAGE = 25_000_000  # bytes; of a larger one the beginning is fetched
 BATCH_BYTES = 8_000_000  # of one FETCH
 BATCH_MESSAGES = 50
+FULL_BYTES = 32_000_000  # of a call: then the rest waits for the next
 LONGEST_IDLE = 29 * 60.0  # servers end a longer one (RFC 2177)
 POLL_SECONDS = 60.0  # for servers without IDLE
 
@@ -89,19 +90,27 @@ class Session:
         return [uid for uid in found if uid > since_uid]  # "*" is the last message, be it new or not
 
     async def fetch_since(self, uid: int, *, limit: int = 200, max_size: int = MAX_MESSAGE) -> list[Fetched]:
-        """The next messages above `uid` in the selected folder, at most `limit`, ascending."""
-        return await self.fetch((await self.new_uids(uid))[:limit], max_size=max_size)
+        """The next messages above `uid` in the selected folder, ascending: at most `limit`, fewer if they are large."""
+        return await self.fetch((await self.new_uids(uid))[:limit], max_size=max_size, most_bytes=FULL_BYTES)
 
-    async def fetch(self, uids: Sequence[int], *, max_size: int = MAX_MESSAGE) -> list[Fetched]:
-        """Messages by UID, without marking them as read; what has vanished meanwhile is missing.
+    async def fetch(
+        self, uids: Sequence[int], *, max_size: int = MAX_MESSAGE, most_bytes: int | None = None
+    ) -> list[Fetched]:
+        """Messages by UID, ascending, without marking them as read; what has vanished meanwhile is missing.
 
-        Of messages above `max_size` the first bytes are fetched; `size` tells.
+        Of messages above `max_size` the first bytes are fetched; `size` tells. Once there are `most_bytes` it ends.
         """
         fetched: list[Fetched] = []
-        for start in range(0, len(uids), BATCH_MESSAGES):
-            sizes = await self._sizes(uids[start : start + BATCH_MESSAGES])
+        total = 0
+        wanted = sorted(uids)
+        for start in range(0, len(wanted), BATCH_MESSAGES):
+            sizes = await self._sizes(wanted[start : start + BATCH_MESSAGES])
             for batch in _batches(sizes, max_size):
-                fetched += await self._bodies(batch, sizes, max_size)
+                messages = sorted(await self._bodies(batch, sizes, max_size), key=lambda message: message.uid)
+                fetched += messages
+                total += sum(len(message.raw) for message in messages)
+                if most_bytes is not None and total >= most_bytes:
+                    return fetched
         return fetched
 
     async def idle(self, seconds: float) -> Wake:
@@ -204,16 +213,16 @@ class Session:
 
 
 def _batches(sizes: dict[int, int], max_size: int) -> Iterator[list[int]]:
-    """UIDs to be fetched together: small ones by bytes, each that is too large alone."""
+    """UIDs to be fetched together, ascending: small ones by bytes, each that is too large alone."""
     batch: list[int] = []
     total = 0
-    for uid, size in sizes.items():
+    for uid, size in sorted(sizes.items()):
+        if batch and (size > max_size or total + size > BATCH_BYTES):
+            yield batch
+            batch, total = [], 0
         if size > max_size:
             yield [uid]
             continue
-        if batch and total + size > BATCH_BYTES:
-            yield batch
-            batch, total = [], 0
         batch.append(uid)
         total += size
     if batch:

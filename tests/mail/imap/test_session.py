@@ -81,6 +81,27 @@ async def test_a_large_message_is_cut_and_says_so(server: Dovecot, user: str, se
     assert small.raw == mail(2)
 
 
+async def test_a_large_message_keeps_its_place_among_the_others(server: Dovecot, user: str, session: Session) -> None:
+    """What is read is remembered by the last UID: one out of order would be passed over after a crash."""
+    for number, body in enumerate(("small", "x" * 50_000, "small")):
+        server.deliver(user, mail(number, body))
+    await session.select("INBOX")
+    assert [message.uid for message in await session.fetch_since(0, max_size=1_000)] == [1, 2, 3]
+
+
+async def test_large_messages_are_not_all_held_at_once(
+    server: Dovecot, user: str, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH_BYTES", 1_000)
+    monkeypatch.setattr(module, "FULL_BYTES", 100_000)
+    for number in range(5):
+        server.deliver(user, mail(number, "x" * 60_000))
+    await session.select("INBOX")
+    assert [message.uid for message in await session.fetch_since(0)] == [1, 2]
+    assert [message.uid for message in await session.fetch_since(2)] == [3, 4]
+    assert [message.uid for message in await session.fetch_since(4)] == [5]
+
+
 async def test_many_messages_come_in_batches(
     server: Dovecot, user: str, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
