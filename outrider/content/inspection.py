@@ -23,6 +23,7 @@ from liquid.undefined import is_undefined
 
 MAX_ITERATIONS = 10_000
 _MAX_FILTERS = 10
+_SIGNS = frozenset("+-.")
 _LOOP_NAMES = frozenset({"forloop"})
 _COMPARISONS = (EqExpression, NeExpression, LtExpression, GtExpression, LeExpression, GeExpression)
 
@@ -154,6 +155,8 @@ def _agree(value: object, other: object) -> object:
 
 def _number(text: str) -> int | float | None:
     text = text.strip().replace(",", "")
+    if not text[:1].isdigit() and text[:1] not in _SIGNS:
+        return None  # most are words, and an exception costs more than a look
     try:
         return int(text) if text.lstrip("-").isdigit() else float(text)
     except ValueError:

@@ -13,6 +13,7 @@ from outrider.campaigns import pace
 from outrider.engine import gates, limits, rotation, store
 from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, StepFacts, VariantFacts
 from outrider.engine.gates import Case, Hold
+from outrider.engine.schedule import Window
 from outrider.engine.senders import Sender, Senders
 from outrider.kit.db import Db
 from outrider.kit.events import emit
@@ -82,8 +83,10 @@ class Round:
     def find_step(self, campaign_id: int, step_id: int | None) -> StepFacts | None:
         return next((step for step in self.steps.get(campaign_id, ()) if step.id == step_id), None)
 
-    def has_room_for_new_leads(self, campaign_id: int) -> bool:
-        return gates.first_hold(self.case(campaign_id, is_first_mail=True)) is None
+    def open_for_new(self) -> list[int]:
+        """The campaigns, of those that may send, which have room for new leads today."""
+        ids = {pair.campaign_id for pair in self.ready}
+        return [each for each in ids if gates.first_hold(self.case(each, is_first_mail=True)) is None]
 
     def case(self, campaign_id: int, **more: object) -> Case:
         return Case(
@@ -134,15 +137,19 @@ async def _load_round(db: Db, mailboxes: Iterable[MailboxFacts], now: datetime) 
     await store.lock_campaigns(db, campaign_ids)
     round_ = await load_campaigns(db, campaign_ids, now)
     round_.mailboxes = free
+    windows = {campaign.id: _open_window(round_, campaign) for campaign in round_.campaigns.values()}
     for pair in pairs:
-        campaign = round_.campaigns.get(pair.campaign_id)
-        if campaign is None:
-            continue  # deleted at this moment
-        if gates.first_hold(round_.case(campaign.id)) is None and campaign.schedule:
-            window = campaign.schedule.window_at(now)
-            if window and limits.ready_at(pair, campaign, window) <= now:
-                round_.ready.append(pair)
+        window = windows.get(pair.campaign_id)  # or the campaign was deleted at this moment
+        if window and limits.ready_at(pair, round_.campaigns[pair.campaign_id], window) <= now:
+            round_.ready.append(pair)
     return round_
+
+
+def _open_window(round_: Round, campaign: CampaignFacts) -> Window | None:
+    """The window in which the campaign sends now, if nothing holds it."""
+    if campaign.schedule is None or gates.first_hold(round_.case(campaign.id)):
+        return None
+    return campaign.schedule.window_at(round_.now)
 
 
 async def load_campaigns(db: Db, campaign_ids: Iterable[int], now: datetime) -> Round:
@@ -163,12 +170,7 @@ async def load_campaigns(db: Db, campaign_ids: Iterable[int], now: datetime) -> 
 
 async def _pick_retries(db: Db, round_: Round) -> None:
     """A mail that was put off goes before anything else of its mailbox; if its text is gone, it is released soon."""
-    open_for_new = [
-        campaign_id
-        for campaign_id in {pair.campaign_id for pair in round_.ready}
-        if round_.has_room_for_new_leads(campaign_id)
-    ]
-    ids = await store.list_due_retries(db, round_.ready, round_.now, open_for_new=open_for_new)
+    ids = await store.list_due_retries(db, round_.ready, round_.now, open_for_new=round_.open_for_new())
     for lead in await _list_in_order(db, ids[:_MOST_MAILS]):
         mailbox = round_.mailboxes.get(lead.retry_mailbox_id or 0)
         step = round_.find_step(lead.campaign_id, lead.retry_step_id)
@@ -190,8 +192,9 @@ async def _pick_follow_ups(db: Db, round_: Round) -> None:
 async def _pick_new_leads(db: Db, round_: Round) -> None:
     """A new lead goes to the mailbox that has been idle longest, within the campaign's cap of the day."""
     pairs: dict[int, list[Pair]] = {}
+    open_for_new = set(round_.open_for_new())
     for pair in round_.ready:
-        if pair.mailbox_id in round_.mailboxes and round_.has_room_for_new_leads(pair.campaign_id):
+        if pair.mailbox_id in round_.mailboxes and pair.campaign_id in open_for_new:
             pairs.setdefault(pair.mailbox_id, []).append(pair)
     if not pairs or round_.is_full:
         return

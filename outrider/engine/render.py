@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from outrider.content.html import append_before_body_end, footer, unsubscribe_text
@@ -43,8 +42,11 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
+    """`says_goodbye`: the author said where the unsubscribe text goes."""
+
     subject: Template
     body: Template
+    says_goodbye: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Renderer:
         zone = schedule.zone if schedule else ZoneInfo("UTC")
         fill = partial(Template.render, values=values, seed=attempt.stats_id.bytes, now=now, zone=zone)
         html = fill(compiled.body)
-        if campaign.unsubscribe_text and not compiled.body.has_unsubscribe_text:
+        if campaign.unsubscribe_text and not compiled.says_goodbye:
             html = append_before_body_end(html, footer(way_out))
         text = to_text(html)
         if not text.strip() and "<img" not in html:
@@ -164,8 +166,8 @@ class Renderer:
         way_out: str,
         now: datetime,
     ) -> bytes:
-        token = way_out.rsplit("/", 1)[1]
-        mailto = f"mailto:{sender.mailbox.from_email}?subject={quote(f'unsubscribe {token}')}"
+        token = way_out.rsplit("/", 1)[1]  # has no characters that mean something in an address
+        mailto = f"mailto:{sender.mailbox.from_email}?subject=unsubscribe%20{token}"
         return sender.skeleton.fill(
             to=attempt.lead.email,
             subject=written.subject,
@@ -187,7 +189,8 @@ def _key(attempt: Attempt) -> _Key:
 
 def _compiled(text: Text) -> Compiled | TemplateError:
     try:
-        return Compiled(compile_subject(text.subject), compile_body(text.email_body))
+        body = compile_body(text.email_body)
+        return Compiled(compile_subject(text.subject), body, body.has_unsubscribe_text)
     except TemplateError as error:
         return error
 

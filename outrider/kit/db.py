@@ -7,7 +7,7 @@ everything below takes a `Db` and never commits. `%` in SQL is always written `%
 import select
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, LiteralString, Self, TypeVar, get_args, get_type_hints
@@ -198,7 +198,7 @@ def as_records(rows: Sequence[Any]) -> str:
 def _row_factory(cls: type[T]) -> Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], T]]:
     enums = _enum_fields(cls)
     if not enums:
-        return class_row(cls)
+        return _plain_row_factory(cls)
 
     def rows(cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], T]:
         columns = [column.name for column in cursor.description or ()]
@@ -212,6 +212,19 @@ def _row_factory(cls: type[T]) -> Callable[[AsyncCursor[Any]], Callable[[Sequenc
             return cls(**dict(zip(columns, cells, strict=True)))
 
         return row
+
+    return rows
+
+
+def _plain_row_factory(cls: type[T]) -> Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], T]]:
+    """By position where the columns are the fields in their order, which is faster; else by name."""
+    by_name = class_row(cls)
+    names = [each.name for each in fields(cls)] if is_dataclass(cls) else []
+
+    def rows(cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], T]:
+        if [column.name for column in cursor.description or ()] == names:
+            return lambda values: cls(*values)
+        return by_name(cursor)
 
     return rows
 

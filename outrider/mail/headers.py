@@ -6,8 +6,9 @@ RFC 5322 §2.2 (fields, folding), RFC 2047 (encoded words), RFC 6532 (UTF-8 addr
 import re
 from binascii import b2a_base64
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 
 from outrider.mail.address import InvalidAddress
 from outrider.mail.message_id import is_canonical
@@ -75,6 +76,12 @@ def identifiers(name: str, message_ids: Sequence[str]) -> bytes:
 
 def date(moment: datetime) -> bytes:
     """The Date field, in the zone the moment carries."""
+    return _date(moment, moment.utcoffset())
+
+
+@lru_cache(maxsize=64)  # many mails are made at one moment
+def _date(moment: datetime, _offset: timedelta | None) -> bytes:
+    """The same moment in two zones is one key but for its offset."""
     return f"Date: {format_datetime(moment)}\r\n".encode("ascii")
 
 
