@@ -46,7 +46,7 @@ _SURVEY_SECONDS = (0.5, 5.0)
 _RECONNECT_VIRTUAL_SECONDS = 30.0
 _RECONNECT_SECONDS = (0.5, 30.0)
 _RESTART_SECONDS = 1.0
-_FINISH_SECONDS = 15.0  # for servers to take what is being handed over
+_FINISH_SECONDS = 14.0  # for servers to take what is being handed over; SIGTERM gives 20 in all
 _RECORD_SECONDS = 3.0  # for the database to take what they said
 
 PLANS = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
@@ -113,8 +113,10 @@ class Engine:
                 ]
                 await stop.wait()
                 await sender  # it ends with its turn: what was claimed is handed over, not dropped halfway
-                for loop in (*loops, reader):
+                for loop in loops:
                     loop.cancel()
+                await outbound.finish(seconds=_FINISH_SECONDS)  # while the others come to their end
+                reader.cancel()
         finally:
             await outbound.finish(seconds=_FINISH_SECONDS)
             await submitter.close()
