@@ -19,7 +19,7 @@ from outrider.mail.dsn import BounceKind
 from outrider.mail.smtp import Accepted, Deferred, Outcome, Rejected, Unknown
 from outrider.mailboxes import actions as mailboxes
 from outrider.mailboxes import state
-from outrider.messages import ledger
+from outrider.messages import doubt, ledger
 from outrider.messages.ledger import EventRow
 from outrider.messages.models import Deferral, MessageSent, MessageStatus
 from outrider.messages.models import Outcome as Recorded
@@ -54,7 +54,7 @@ async def record(db: Db, results: Sequence[Result]) -> set[int]:
     finals = [(result, final) for result in results if (final := _final(result)) is not None]
     open_ids = await ledger.record_outcomes(db, [final for _, final in finals]) if finals else set()
     # Those that another engine has settled meanwhile as in doubt were taken after all.
-    await ledger.settle(db, [final.id for r, final in finals if is_taken(r) and final.id not in open_ids])
+    await doubt.settle(db, [final.id for r, final in finals if is_taken(r) and final.id not in open_ids])
     finals = [(result, final) for result, final in finals if final.id in open_ids]
     bounced = [_bounce(result, final) for result, final in finals if final.bounce_kind]
     if bounced:  # first: a lead that is blocked by it does not become COMPLETED
@@ -124,7 +124,7 @@ async def _tell(db: Db, finals: Sequence[tuple[Result, Recorded]]) -> None:
     if rows:
         await ledger.record_events(db, rows)
     if doubtful:
-        await ledger.settle_seen(db, [attempt.message_id for attempt, _ in doubtful])
+        await doubt.settle_seen(db, [attempt.message_id for attempt, _ in doubtful])
     await emit(
         db,
         *(

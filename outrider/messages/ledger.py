@@ -3,7 +3,7 @@
 1 claim: the message and its dispatch are inserted and committed. 2 hand over: the dispatch is marked, only by the
 engine that holds it and only from CLAIMED, and committed. 3 the mail is submitted. 4 the outcome is recorded and the
 dispatch removed. A unique index on (campaign lead, step) makes a second claim impossible. What was claimed and not
-handed over goes back; what was handed over and has no outcome is UNKNOWN and never sent again.
+handed over goes back; what was handed over and has no outcome is UNKNOWN and never sent again (see `doubt`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 from outrider.kit.db import Db, as_records, execute, fetch_all, fetch_dicts
-from outrider.kit.events import emit
-from outrider.messages.models import Claim, Deferral, MessageSent, Outcome, Written
+from outrider.messages.models import Claim, Deferral, Outcome, Written
 
 
 async def claim(db: Db, claims: Sequence[Claim], engine_id: UUID, now: datetime) -> dict[int, int]:
@@ -364,80 +363,3 @@ async def record_events(db: Db, events: Sequence[EventRow]) -> None:
         """,
         {"events": as_records(events)},
     )
-
-
-async def settle(db: Db, message_ids: Sequence[int]) -> None:
-    """A mail in doubt was seen (in Sent, opened, answered, bounced): it was SENT when it was handed over (decision 27).
-
-    Its events follow: the SENT event takes the place of the FAILED one, and whoever listens is told.
-    """
-    if not message_ids:
-        return
-    rows = await fetch_dicts(
-        db,
-        """
-        WITH settled AS (
-            UPDATE messages
-               SET status = 'SENT', sent_at = claimed_at
-             WHERE id = ANY(%(ids)s)
-               AND status = 'UNKNOWN'
-            RETURNING id, user_id, campaign_id, campaign_lead_id, step_number, sent_at
-        ), renamed AS (
-            UPDATE message_events AS e
-               SET type = 'SENT', occurred_at = settled.sent_at
-              FROM settled
-             WHERE e.message_id = settled.id
-               AND e.type = 'FAILED'
-        )
-        SELECT * FROM settled
-        """,
-        {"ids": list(message_ids)},
-    )
-    await emit(
-        db,
-        *(
-            MessageSent(
-                row["user_id"],
-                row["campaign_id"],
-                row["campaign_lead_id"],
-                row["id"],
-                row["sent_at"],
-                row["step_number"],
-            )
-            for row in rows
-        ),
-    )
-
-
-async def settle_seen(db: Db, message_ids: Sequence[int]) -> None:
-    """Settle those of these mails in doubt that somebody has opened or answered before they were in doubt."""
-    rows = await fetch_dicts(
-        db,
-        """
-        SELECT id
-          FROM messages
-         WHERE id = ANY(%(ids)s)
-           AND (first_opened_at IS NOT NULL OR first_clicked_at IS NOT NULL OR first_replied_at IS NOT NULL
-                OR bounced_at IS NOT NULL)
-        """,
-        {"ids": list(message_ids)},
-    )
-    if rows:
-        await settle(db, [row["id"] for row in rows])
-
-
-async def list_doubtful(db: Db, mailbox_id: int) -> list[tuple[int, str]]:
-    """Return (row, Message-ID) of this mailbox's mails in doubt."""
-    rows = await fetch_dicts(
-        db,
-        """
-        SELECT id, message_id
-          FROM messages
-         WHERE mailbox_id = %(mailbox_id)s
-           AND step_id IS NOT NULL
-           AND status = 'UNKNOWN'
-           AND message_id IS NOT NULL
-        """,
-        {"mailbox_id": mailbox_id},
-    )
-    return [(row["id"], row["message_id"]) for row in rows]

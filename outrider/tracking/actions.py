@@ -6,7 +6,7 @@ from datetime import datetime
 from outrider.kit.db import Db
 from outrider.kit.events import Event, emit
 from outrider.leads import actions as leads
-from outrider.messages import engagement, ledger
+from outrider.messages import doubt, engagement, ledger
 from outrider.messages.ledger import EventRow
 from outrider.messages.models import LinkClicked, MessageOpened
 from outrider.tracking import store
@@ -34,7 +34,7 @@ async def record_hits(db: Db, hits: Sequence[Hit]) -> None:
     await _count(db, judged)
     human = [hit for hit, verdict in judged if not verdict.is_machine]
     if human:
-        await ledger.settle(db, [hit.message_id for hit in human])
+        await doubt.settle(db, [hit.message_id for hit in human])
         await ledger.record_events(db, [_event_row(mails[hit.message_id], hit) for hit in human])
         await emit(db, *_events(mails, human))
 

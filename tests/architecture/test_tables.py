@@ -28,6 +28,7 @@ FOR_ALL_ACCOUNTS = {
     "engine.store": "the engine works for all accounts at once, by the mailboxes that it has leased",
     "leads.progress": "the engine moves the leads of what it has claimed",
     "mailboxes.state": "the engine leases and paces mailboxes of all accounts",
+    "messages.doubt": "mails in doubt, by what the engine has claimed or a trace that was matched",
     "messages.ledger": "the ledger of all mails on their way, by what the engine has claimed",
     "tracking.store": "a signed token names the mail; whose it is comes out",
     "users.store": "finds out whose account it is: log-in, keys, links",

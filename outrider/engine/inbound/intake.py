@@ -23,7 +23,7 @@ from outrider.mail import autoreply, dsn
 from outrider.mail.autoreply import AutoReplyKind
 from outrider.mail.dsn import Bounce
 from outrider.mail.parse import Incoming, parse
-from outrider.messages import engagement, ledger, received
+from outrider.messages import doubt, engagement, ledger, received
 from outrider.messages.ledger import EventRow
 from outrider.messages.models import ReplyReceived, UntrackedReplyReceived
 from outrider.messages.received import File, Received
@@ -93,7 +93,7 @@ async def _take_bounces(db: Db, arrival: Arrival, reports: Sequence[Bounce]) -> 
                 return False
         reason = " ".join(part for part in (report.enhanced_code, report.diagnostic) if part)
         if await engagement.record_bounce(db, match.id, arrival.now, kind=report.kind, reason=reason):
-            await ledger.settle(db, [match.id])
+            await doubt.settle(db, [match.id])
             bounced.append(_bounce_of(match, report, report_id, arrival.now))
     if bounced:
         await bounces.apply(db, bounced)
@@ -155,7 +155,7 @@ async def _take_answer(db: Db, arrival: Arrival, match: Match) -> bool:
     if message_id is None:
         return False
     await received.insert_files(db, match.user_id, message_id, _files(arrival.incoming))
-    await ledger.settle(db, [match.id])
+    await doubt.settle(db, [match.id])
     if counts_as_reply:
         await _follow_reply(db, match, message_id, row.at)
     elif auto is not None and auto.kind is AutoReplyKind.GONE:

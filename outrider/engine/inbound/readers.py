@@ -26,7 +26,7 @@ from outrider.mail.tls import TlsContexts
 from outrider.mailboxes import actions as mailboxes
 from outrider.mailboxes import servers, state
 from outrider.mailboxes.models import Mailbox, MailboxType
-from outrider.messages import ledger
+from outrider.messages import doubt
 
 log = get_logger("inbound")
 
@@ -246,7 +246,7 @@ class Inbound:
         if folder is None:
             return
         async with self._database.connection() as db:
-            doubtful = await ledger.list_doubtful(db, reading.mailbox.id)
+            doubtful = await doubt.list_doubtful(db, reading.mailbox.id)
         for message_id, rfc_id in doubtful:
             try:
                 is_there = bool(await session.search_message_id(folder.name, rfc_id))
@@ -254,4 +254,4 @@ class Inbound:
                 return
             if is_there:
                 async with self._database.transaction() as db:
-                    await ledger.settle(db, [message_id])
+                    await doubt.settle(db, [message_id])
