@@ -24,26 +24,42 @@ class Advance:
 
 
 async def record_advances(db: Db, advances: Sequence[Advance], now: datetime) -> None:
-    """Move leads on. One that was stopped, paused or blocked meanwhile keeps that status."""
+    """Move leads on. One that was stopped, paused or blocked meanwhile keeps that status.
+
+    One that was re-allocated meanwhile keeps its new mailbox; one whose mailbox has left the campaign meanwhile stops.
+    """
     await execute(
         db,
         """
+        WITH step AS (
+            SELECT given.*, cl.status AS old_status,
+                   coalesce(cl.mailbox_id, given.mailbox_id) AS kept_mailbox_id,
+                   CASE WHEN cl.status NOT IN ('STARTED', 'INPROGRESS') THEN cl.status
+                        WHEN given.due_at IS NULL THEN 'COMPLETED'
+                        WHEN EXISTS (SELECT FROM campaign_mailboxes AS cm
+                                      WHERE cm.campaign_id = cl.campaign_id
+                                        AND cm.mailbox_id = coalesce(cl.mailbox_id, given.mailbox_id)) THEN 'INPROGRESS'
+                        ELSE 'STOPPED' END AS status
+              FROM json_to_recordset(%(advances)s::json)
+                   AS given (campaign_lead_id bigint, mailbox_id bigint, step_id bigint, step_number integer,
+                             sent_at timestamptz, due_at timestamptz)
+              JOIN campaign_leads AS cl ON cl.id = given.campaign_lead_id
+               FOR NO KEY UPDATE OF cl
+        )
         UPDATE campaign_leads AS cl
-           SET mailbox_id = step.mailbox_id,
+           SET mailbox_id = step.kept_mailbox_id,
                last_step_id = step.step_id,
                last_step_number = step.step_number,
                last_sent_at = step.sent_at,
-               due_at = CASE WHEN cl.status IN ('STARTED', 'INPROGRESS') THEN step.due_at END,
-               status = CASE WHEN cl.status NOT IN ('STARTED', 'INPROGRESS') THEN cl.status
-                             WHEN step.due_at IS NULL THEN 'COMPLETED'
-                             ELSE 'INPROGRESS' END,
+               status = step.status,
+               due_at = CASE WHEN step.status = 'INPROGRESS' THEN step.due_at END,
+               hold_reason = CASE WHEN step.status = 'STOPPED' AND step.old_status <> 'STOPPED' THEN 'MAILBOX_GONE'
+                                  ELSE cl.hold_reason END,
                hold_code = NULL,
                hold_text = NULL,
                hold_until = NULL,
                updated_at = %(now)s
-          FROM json_to_recordset(%(advances)s::json)
-               AS step (campaign_lead_id bigint, mailbox_id bigint, step_id bigint, step_number integer,
-                        sent_at timestamptz, due_at timestamptz)
+          FROM step
          WHERE cl.id = step.campaign_lead_id
         """,
         {"advances": as_records(advances), "now": now},

@@ -13,6 +13,7 @@ from outrider.mail.smtp import Accepted, Deferred, Outcome
 from outrider.messages import engagement, ledger
 from outrider.sandbox import GREYLISTED, Fault, Moment
 from tests.engine.sending import Sending
+from tests.support import make
 from tests.support.world import World
 
 TAKEN = Accepted(250, "2.0.0", "250 2.0.0 taken")
@@ -239,3 +240,26 @@ async def test_outcomes_wait_for_a_database_that_is_away(sending: Sending) -> No
     task.cancel()
     [message] = await sending.rows("SELECT status FROM messages")
     assert message["status"] == "SENT"
+
+
+async def test_a_lead_whose_mailbox_left_the_campaign_while_its_mail_was_on_its_way_stops(sending: Sending) -> None:
+    _, [lead], mailbox_id = await _campaign(sending)
+    attempt, _ = await _handed_over(sending)
+    await sending.execute("DELETE FROM campaign_mailboxes")
+    await _record(sending, attempt, TAKEN)
+    row = await sending.row("campaign_leads", lead)
+    assert (row["status"], row["hold_reason"], row["due_at"]) == ("STOPPED", "MAILBOX_GONE", None)
+    assert (row["mailbox_id"], row["last_step_number"]) == (mailbox_id, 1)
+
+
+async def test_a_lead_that_got_another_mailbox_while_its_mail_was_on_its_way_keeps_it(sending: Sending) -> None:
+    campaign_id, [lead], _ = await _campaign(sending)
+    attempt, _ = await _handed_over(sending)
+    async with sending.database.transaction() as db:
+        world = await sending.world(db)
+        other = await sending.mailbox(world)
+        await make.attach(db, sending.user_id, campaign_id, other)
+        await world.change("campaign_leads", lead, mailbox_id=other)
+    await _record(sending, attempt, TAKEN)
+    row = await sending.row("campaign_leads", lead)
+    assert (row["status"], row["mailbox_id"]) == ("INPROGRESS", other)
