@@ -146,6 +146,7 @@ def _parse_form(raw: bytes) -> dict[str, Any]:
 
 async def _parse_multipart(raw: bytes, content_type: str, uploads: list[Upload]) -> dict[str, Any]:
     """Files are fields too, as text, and are kept byte for byte beside them."""
+
     async def chunks() -> AsyncGenerator[bytes, None]:
         yield raw
 
