@@ -167,7 +167,7 @@ class Renderer:
         now: datetime,
     ) -> bytes:
         token = way_out.rsplit("/", 1)[1]  # has no characters that mean something in an address
-        mailto = f"mailto:{sender.mailbox.from_email}?subject=unsubscribe%20{token}"
+        mailto = f"{sender.mailto}?subject=unsubscribe%20{token}"
         return sender.skeleton.fill(
             to=attempt.lead.email,
             subject=written.subject,

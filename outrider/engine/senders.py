@@ -6,6 +6,7 @@ Opened passwords live here and nowhere else, and only while the process does.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
+from urllib.parse import quote
 
 from outrider.content.variables import sender_values
 from outrider.engine import store
@@ -31,6 +32,7 @@ class Sender:
     domain: str
     tracking_url: str
     bcc: tuple[str, ...]
+    mailto: str
     values: Mapping[str, object]
 
 
@@ -83,6 +85,7 @@ class Senders:
             tracking_url=f"https://{mailbox.custom_tracking_domain}" if is_own_host else self._tracking_url,
             values=sender_values(mailbox.from_name, mailbox.from_email, signature=mailbox.signature or ""),
             bcc=_addresses(mailbox.bcc_email),
+            mailto=f"mailto:{quote(mailbox.from_email, safe='@+')}",
         )
 
 

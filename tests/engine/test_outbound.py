@@ -368,3 +368,13 @@ async def test_copies_and_addresses_for_answers_are_separated_as_people_type_the
     raw = sending.sandbox.mails[0].raw
     assert b"Reply-To: one@ours.example,\r\n two@ours.example\r\n" in raw
     assert b"crm@" not in raw
+
+
+async def test_the_way_out_by_mail_is_an_address_whatever_the_mailbox_is_called(sending: Sending) -> None:
+    async with sending.database.transaction() as db:
+        world = await sending.world(db)
+        mailbox_id = await sending.mailbox(world, from_email="what?&100%@ours.example")
+        await world.leads(await world.campaign([mailbox_id], add_unsubscribe_tag=True), 1)
+    await sending.round()
+    ways = sending.only_mail().unsubscribe_addresses
+    assert any(way.startswith("mailto:what%3F%26100%25@ours.example?subject=unsubscribe%20") for way in ways)
