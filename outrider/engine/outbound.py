@@ -123,7 +123,8 @@ class Outbound:
             if rendered:
                 await ledger.write(db, [mail.written for mail in rendered.values()])
             handed = await ledger.hand_over(db, list(rendered), self._engine_id, now)
-            await _release(db, [attempt for attempt in attempts if attempt.message_id not in handed])
+            if len(handed) < len(attempts):
+                await _release(db, [attempt for attempt in attempts if attempt.message_id not in handed])
             if holds:
                 await _hold(db, holds, until=now + _LOOK_AGAIN)
         return [

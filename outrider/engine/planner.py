@@ -335,9 +335,12 @@ async def _count(db: Db, round_: Round, attempts: Sequence[Attempt]) -> None:
     if not attempts:
         return
     mailboxes = {pick.mailbox.id: pick.mailbox for pick in round_.picks}
-    next_send_at = [limits.next_for_mailbox(mailboxes[a.mailbox_id], a.campaign.id, round_.now) for a in attempts]
+    next_send_at = {
+        attempt.mailbox_id: limits.next_for_mailbox(mailboxes[attempt.mailbox_id], attempt.campaign.id, round_.now)
+        for attempt in attempts
+    }
     await pace.record_uses(db, [attempt.use() for attempt in attempts], round_.now)
-    await state.record_claims(db, [attempt.mailbox_id for attempt in attempts], next_send_at, round_.now)
+    await state.record_claims(db, next_send_at, round_.now)
 
 
 async def take_back(db: Db, attempts: Sequence[Attempt]) -> None:

@@ -22,7 +22,7 @@ from outrider.messages.models import MessageStatus, Outcome
 log = get_logger("engine")
 
 _AT_MOST = 500
-_GATHER_SECONDS = 0.005
+_GATHER_SECONDS = 0.02  # nobody waits for an outcome but the mailbox, which has a pause anyway
 _RETRY_SECONDS = 1.0
 
 

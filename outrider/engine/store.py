@@ -10,7 +10,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, StepFacts, Text, VariantFacts
-from outrider.kit.db import Db, fetch_all, fetch_dicts
+from outrider.kit.db import Db, as_ids, fetch_all, fetch_dicts
 from outrider.mailboxes.models import Mailbox
 
 _PLANNING_LOCK = 7431
@@ -90,7 +90,7 @@ async def list_pairs(db: Db, mailbox_ids: Sequence[int]) -> list[Pair]:
          WHERE cm.mailbox_id = ANY(%(mailbox_ids)s)
            AND c.status = 'ACTIVE'
         """,
-        {"mailbox_ids": list(mailbox_ids)},
+        {"mailbox_ids": as_ids(mailbox_ids)},
     )
 
 
@@ -107,7 +107,7 @@ async def list_campaigns(db: Db, campaign_ids: Sequence[int]) -> list[CampaignFa
           FROM campaigns AS c
          WHERE c.id = ANY(%(campaign_ids)s)
         """,
-        {"campaign_ids": list(campaign_ids)},
+        {"campaign_ids": as_ids(campaign_ids)},
     )
 
 
@@ -142,7 +142,7 @@ async def list_steps(db: Db, campaign_ids: Sequence[int]) -> list[StepFacts]:
            AND deleted_at IS NULL
          ORDER BY campaign_id, number
         """,
-        {"campaign_ids": list(campaign_ids)},
+        {"campaign_ids": as_ids(campaign_ids)},
     )
 
 
@@ -159,7 +159,7 @@ async def list_variants(db: Db, campaign_ids: Sequence[int]) -> list[VariantFact
            AND v.deleted_at IS NULL
          ORDER BY v.step_id, v.position
         """,
-        {"campaign_ids": list(campaign_ids)},
+        {"campaign_ids": as_ids(campaign_ids)},
     )
 
 
@@ -187,8 +187,8 @@ async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], now: datetime, *, p
                ) AS due
         """,
         {
-            "campaign_ids": [pair.campaign_id for pair in pairs],
-            "mailbox_ids": [pair.mailbox_id for pair in pairs],
+            "campaign_ids": as_ids(pair.campaign_id for pair in pairs),
+            "mailbox_ids": as_ids(pair.mailbox_id for pair in pairs),
             "now": now,
             "per_mailbox": per_mailbox,
         },
@@ -214,8 +214,8 @@ async def list_due_retries(db: Db, pairs: Sequence[Pair], now: datetime, *, open
          ORDER BY d.mailbox_id, d.retry_at
         """,
         {
-            "campaign_ids": [pair.campaign_id for pair in pairs],
-            "mailbox_ids": [pair.mailbox_id for pair in pairs],
+            "campaign_ids": as_ids(pair.campaign_id for pair in pairs),
+            "mailbox_ids": as_ids(pair.mailbox_id for pair in pairs),
             "open_for_new": list(open_for_new),
             "now": now,
         },
@@ -259,7 +259,7 @@ async def lock_new_leads(db: Db, wanted: Mapping[int, int], now: datetime) -> li
                    FOR NO KEY UPDATE SKIP LOCKED
                ) AS new
         """,
-        {"campaign_ids": list(wanted), "counts": list(wanted.values()), "now": now},
+        {"campaign_ids": as_ids(wanted), "counts": as_ids(wanted.values()), "now": now},
     )
     return [row["id"] for row in rows]
 
@@ -296,7 +296,7 @@ async def list_leads(db: Db, campaign_lead_ids: Sequence[int]) -> list[LeadFacts
           LEFT JOIN messages AS retry ON retry.id = d.message_id
          WHERE cl.id = ANY(%(ids)s)
         """,
-        {"ids": list(campaign_lead_ids)},
+        {"ids": as_ids(campaign_lead_ids)},
     )
 
 
@@ -318,7 +318,7 @@ async def count_reserved(db: Db, mailbox_ids: Sequence[int], until: datetime, *,
                          LIMIT %(at_most)s) AS counted
                ) AS due
         """,
-        {"mailbox_ids": list(mailbox_ids), "until": until, "at_most": at_most},
+        {"mailbox_ids": as_ids(mailbox_ids), "until": until, "at_most": at_most},
     )
     return {row["mailbox_id"]: row["mail_count"] for row in rows}
 

@@ -5,7 +5,7 @@ everything below takes a `Db` and never commits. `%` in SQL is always written `%
 """
 
 import select
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -193,6 +193,11 @@ async def execute(db: Db, sql: LiteralString, params: Mapping[str, Any] = _NO_PA
 def as_records(rows: Sequence[Any]) -> str:
     """Dataclasses or dicts for `json_to_recordset`: one text costs a fifth of an array for each column."""
     return orjson.dumps(rows).decode()
+
+
+def as_ids(ids: Iterable[int]) -> str:
+    """A bigint[] as one text, for the same reason."""
+    return f"{{{','.join(map(str, ids))}}}"
 
 
 def _row_factory(cls: type[T]) -> Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], T]]:

@@ -4,23 +4,23 @@ Kept apart from `mailboxes` so that the engine never touches the row that people
 the virtual clock: a process is alive or dead on the wall.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from outrider.kit.db import Db, execute, fetch_all, fetch_dicts
+from outrider.kit.db import Db, as_ids, as_records, execute, fetch_all, fetch_dicts
 
 LEASE_TIME = timedelta(seconds=60)
 
 
-async def record_claims(db: Db, mailbox_ids: Sequence[int], next_send_at: Sequence[datetime], now: datetime) -> None:
-    """Count one campaign mail for each mailbox and set when it may send again. No mailbox occurs twice."""
+async def record_claims(db: Db, next_send_at: Mapping[int, datetime], now: datetime) -> None:
+    """Count one campaign mail for each of these mailboxes and set when it may send again."""
     await execute(
         db,
         """
         WITH claim AS MATERIALIZED (
-            SELECT * FROM unnest(%(ids)s::bigint[], %(next_send_at)s::timestamptz[]) AS c (mailbox_id, next_send_at)
+            SELECT * FROM json_to_recordset(%(claims)s::json) AS c (mailbox_id bigint, next_send_at timestamptz)
         ), paced AS (
             UPDATE mailbox_states AS s
                SET next_send_at = claim.next_send_at,
@@ -34,7 +34,11 @@ async def record_claims(db: Db, mailbox_ids: Sequence[int], next_send_at: Sequen
          ORDER BY mailbox_id
             ON CONFLICT (mailbox_id, day) DO UPDATE SET campaign_count = d.campaign_count + 1
         """,
-        {"ids": list(mailbox_ids), "next_send_at": list(next_send_at), "now": now, "today": now.date()},
+        {
+            "claims": as_records([{"mailbox_id": each, "next_send_at": at} for each, at in next_send_at.items()]),
+            "now": now,
+            "today": now.date(),
+        },
     )
 
 
@@ -81,7 +85,7 @@ async def record_successes(db: Db, mailbox_ids: Sequence[int]) -> None:
          WHERE mailbox_id = ANY(%(ids)s)
            AND (backoff_step > 0 OR smtp_failure_count > 0)
         """,
-        {"ids": list(mailbox_ids)},
+        {"ids": as_ids(mailbox_ids)},
     )
 
 

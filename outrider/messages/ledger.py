@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from outrider.kit.db import Db, as_records, execute, fetch_all, fetch_dicts
+from outrider.kit.db import Db, as_ids, as_records, execute, fetch_all, fetch_dicts
 from outrider.messages.models import Claim, Deferral, Outcome, Written
 
 
@@ -63,7 +63,7 @@ async def claim_again(db: Db, message_ids: Sequence[int], engine_id: UUID, now: 
          WHERE m.id = again.message_id
         RETURNING m.id
         """,
-        {"ids": list(message_ids), "engine_id": engine_id, "now": now},
+        {"ids": as_ids(message_ids), "engine_id": engine_id, "now": now},
     )
     return {row["id"] for row in rows}
 
@@ -149,7 +149,7 @@ async def hand_over(db: Db, message_ids: Sequence[int], engine_id: UUID, now: da
            AND d.engine_id = %(engine_id)s
         RETURNING d.message_id, d.attempt_count, d.first_tried_at
         """,
-        {"ids": list(message_ids), "engine_id": engine_id, "now": now},
+        {"ids": as_ids(message_ids), "engine_id": engine_id, "now": now},
     )
     return {row.message_id: row for row in rows}
 

@@ -1,5 +1,6 @@
 """Secrets are sealed, messages signed per purpose, and another key is noticed."""
 
+import hmac
 import stat
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def test_a_changed_bit_is_noticed(place: int, bit: int) -> None:
 def test_what_is_no_seal_is_refused(sealed: bytes) -> None:
     with pytest.raises(SealError):
         VAULT.open(sealed)
+
+
+@given(message=st.binary())
+def test_a_signature_is_the_hmac_that_the_library_makes(message: bytes) -> None:
+    expected = hmac.digest(VAULT._derive("sign:click"), message, "sha256")
+    assert VAULT.sign(message, purpose="click") == expected[:16]
 
 
 def test_a_signature_is_good_for_its_message_purpose_and_key_only() -> None:
