@@ -108,3 +108,20 @@ async def count_variants(db: Db, campaign_id: int) -> tuple[dict[int, int], dict
         {"campaign_id": campaign_id},
     )
     return {row["id"]: row["counted"] for row in rows}, {row["id"]: row["found"] for row in rows}
+
+
+async def count_acts(db: Db, campaign_id: int) -> dict[str, int]:
+    """What has been heard of people: hits, unsubscribes, and mails that belong to the campaign."""
+    (row,) = await fetch_dicts(
+        db,
+        """
+        SELECT count(*) FILTER (WHERE type = 'OPENED') AS opened,
+               count(*) FILTER (WHERE type = 'CLICKED') AS clicked,
+               count(*) FILTER (WHERE type = 'UNSUBSCRIBED') AS unsubscribed,
+               (SELECT count(*) FROM messages WHERE campaign_id = %(campaign_id)s AND direction = 'IN') AS received
+          FROM message_events
+         WHERE campaign_id = %(campaign_id)s
+        """,
+        {"campaign_id": campaign_id},
+    )
+    return row

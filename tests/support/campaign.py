@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+
+T = TypeVar("T")
 
 _POLL_SECONDS = 0.1
 _BATCH = 400
@@ -123,10 +125,17 @@ class Campaign:
         return dict((await self.call("GET", "/webhooks/summary", params=span))["data"])
 
     async def until_status(self, status: str, *, seconds: float) -> None:
-        async def is_reached() -> bool:
-            return await self.status() == status
+        await eventually_equal(self.status, status, seconds=seconds)
 
-        await eventually(is_reached, seconds=seconds, what=f"campaign {self.id} is {status}")
+
+async def eventually_equal(read: Callable[[], Awaitable[T]], wanted: T, *, seconds: float) -> None:
+    """Read again and again until it is what is wanted; if it never is, the last difference is shown."""
+    deadline = time.monotonic() + seconds
+    found = await read()
+    while found != wanted and time.monotonic() < deadline:
+        await asyncio.sleep(_POLL_SECONDS)
+        found = await read()
+    assert found == wanted
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], *, seconds: float, what: str) -> None:
