@@ -4,7 +4,6 @@ Each purpose has its own key (HKDF, RFC 5869), so a signature for one thing is n
 Stored secrets: one version byte, 12 bytes nonce, AES-256-GCM (NIST SP 800-38D).
 """
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -38,7 +37,7 @@ class Vault:
     def __init__(self, secret_key: str) -> None:
         self._secret = secret_key.encode()
         self._cipher = AESGCM(self._derive("seal"))
-        self._signing: dict[str, _Hmac] = {}
+        self._signing: dict[str, hmac.HMAC] = {}
 
     def seal(self, text: str) -> bytes:
         """Encrypt a secret for storage; the same text gives another result each time."""
@@ -58,10 +57,12 @@ class Vault:
 
     def sign(self, message: bytes, *, purpose: str) -> bytes:
         """HMAC-SHA256 (RFC 2104) cut to 16 bytes; a few microseconds."""
-        signing = self._signing.get(purpose)
-        if signing is None:
-            signing = self._signing[purpose] = _Hmac(self._derive(f"sign:{purpose}"))
-        return signing.digest(message)[:SIGNATURE_BYTES]
+        keyed = self._signing.get(purpose)
+        if keyed is None:
+            keyed = self._signing[purpose] = hmac.new(self._derive(f"sign:{purpose}"), digestmod="sha256")
+        signing = keyed.copy()  # the key is taken in once
+        signing.update(message)
+        return signing.digest()[:SIGNATURE_BYTES]
 
     def verify(self, message: bytes, signature: bytes, *, purpose: str) -> bool:
         """Whether `signature` is ours for this message and purpose; takes the same time whatever differs."""
@@ -73,21 +74,6 @@ class Vault:
 
     def _derive(self, purpose: str) -> bytes:
         return HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"outrider:{purpose}".encode()).derive(self._secret)
-
-
-class _Hmac:
-    """HMAC-SHA256 with the key taken in once (RFC 2104 §4): three times as fast as the library for short messages."""
-
-    def __init__(self, key: bytes) -> None:
-        block = key.ljust(hashlib.sha256().block_size, b"\0")
-        self._inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in block))
-        self._outer = hashlib.sha256(bytes(octet ^ 0x5C for octet in block))
-
-    def digest(self, message: bytes) -> bytes:
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(message)
-        outer.update(inner.digest())
-        return outer.digest()
 
 
 _process_vault: list[Vault] = []
