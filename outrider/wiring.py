@@ -36,6 +36,7 @@ def wire() -> None:
     subscribe(LeadUnsubscribed, engagement.record_unsubscribes)
     subscribe(MessageOpened, effects.stop_opened)
     subscribe(LinkClicked, effects.stop_clicked)
+    subscribe(MessageBounced, effects.pause_bouncing)
     _subscribe_webhooks()
 
 

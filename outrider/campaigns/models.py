@@ -231,18 +231,6 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignMailbox:
-    id: int
-    user_id: int
-    campaign_id: int
-    mailbox_id: int
-    next_send_at: datetime | None
-    last_sent_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class VariantDraft:
     """A variant as someone wants it; with an id it replaces that one."""
 

@@ -49,7 +49,7 @@ class Text:
 
 @dataclass(frozen=True)
 class CampaignFacts:
-    """A campaign with what its mails need; `new_count` is of its own local day, filled by the planner's store."""
+    """A campaign with what its mails need, and how many mailboxes it has."""
 
     id: int
     user_id: int

@@ -371,6 +371,33 @@ async def list_disconnected(db: Db, engine_id: UUID, now: datetime, *, limit: in
     )
 
 
+@dataclass(frozen=True, slots=True)
+class BounceCounts:
+    """Leads of a campaign: how many got mail, and to how many of them it bounced for the recipient's sake."""
+
+    contacted: int
+    bounced: int
+
+
+async def count_bounced(db: Db, user_id: int, campaign_id: int, *, since: datetime | None) -> BounceCounts:
+    """Count the mails that were sent from `since` on."""
+    found = await fetch_all(
+        db,
+        BounceCounts,
+        """
+        SELECT count(DISTINCT campaign_lead_id) AS contacted,
+               count(DISTINCT campaign_lead_id) FILTER (WHERE bounce_kind IN ('HARD', 'SOFT')) AS bounced
+          FROM messages
+         WHERE user_id = %(user_id)s
+           AND campaign_id = %(campaign_id)s
+           AND step_id IS NOT NULL
+           AND sent_at >= coalesce(%(since)s::timestamptz, '-infinity')
+        """,
+        {"user_id": user_id, "campaign_id": campaign_id, "since": since},
+    )
+    return found[0]
+
+
 async def list_edit_times(db: Db, mailbox_ids: Sequence[int]) -> dict[int, datetime]:
     sql = "SELECT id, updated_at FROM mailboxes WHERE id = ANY(%(ids)s)"
     return {row["id"]: row["updated_at"] for row in await fetch_dicts(db, sql, {"ids": list(mailbox_ids)})}
