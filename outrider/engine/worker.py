@@ -84,7 +84,7 @@ class Engine:
         engine_id = uuid4()
         leases = Leases(self._database, self._clock, engine_id=engine_id)
         senders = Senders(self._vault, tracking_url=self._settings.tracking_url)
-        inbound = Inbound(self._database, self._clock, self._vault, engine_id=engine_id)
+        inbound = Inbound(self._database, self._clock, self._vault)
         submitter = Submitter()
         outbound = Outbound(
             self._database,

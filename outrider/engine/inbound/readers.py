@@ -9,7 +9,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from uuid import UUID
 
 import psycopg
 
@@ -65,11 +64,10 @@ class Reading:
 class Inbound:
     """Reads the mailboxes of one engine."""
 
-    def __init__(self, database: Database, clock: Clock, vault: Vault, *, engine_id: UUID) -> None:
+    def __init__(self, database: Database, clock: Clock, vault: Vault) -> None:
         self._database = database
         self._clock = clock
         self._vault = vault
-        self._engine_id = engine_id
         self._tls = TlsContexts()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._copies: dict[int, deque[bytes]] = {}
