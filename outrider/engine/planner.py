@@ -88,13 +88,14 @@ class Round:
         ids = {pair.campaign_id for pair in self.ready}
         return [each for each in ids if gates.first_hold(self.case(each, is_first_mail=True)) is None]
 
-    def case(self, campaign_id: int, **more: object) -> Case:
+    def case(self, campaign_id: int, *, lead: LeadFacts | None = None, is_first_mail: bool = False) -> Case:
         return Case(
             now=self.now,
             campaign=self.campaigns[campaign_id],
             new_count=self.new_counts.get(campaign_id, 0),
             has_steps=bool(self.steps.get(campaign_id)),
-            **more,  # type: ignore[arg-type]
+            lead=lead,
+            is_first_mail=is_first_mail,
         )
 
 
