@@ -52,8 +52,8 @@ async def list_campaign_leads(
 @api.get("/leads", also=["/leads/by-email", "/leads/email"])
 async def find_lead(ctx: Ctx, query: Annotated[wire.EmailQuery, Query()]) -> Response:
     """Fetch Lead by email address"""
-    for key in query.keys():  # noqa: SIM118 - no mapping
-        lead = await store.find_lead_by_email(ctx.db, ctx.user_id, key, client_id=ctx.client_id)
+    for address in query.addresses():
+        lead = await store.find_lead_by_email(ctx.db, ctx.user_id, address, client_id=ctx.client_id)
         if lead is not None:
             campaigns = await listing.list_memberships(ctx.db, ctx.user_id, lead.id, client_id=ctx.client_id)
             return reply({**wire.lead_object(lead), "lead_campaign_data": wire.memberships(campaigns)})

@@ -74,10 +74,10 @@ class AccountLeadQuery(Wire):
 class EmailQuery(Wire):
     email: Text
 
-    def keys(self) -> list[str]:
+    def addresses(self) -> list[str]:
         """Under which addresses to look: some clients send a plus that means a plus and arrives as a blank."""
         spellings = (self.email, self.email.replace(" ", "+"))
-        return [key for each in spellings if (key := email_key(each))]
+        return list(dict.fromkeys(key for each in spellings if (key := email_key(each))))
 
 
 class Resume(Wire):
