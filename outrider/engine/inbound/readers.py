@@ -140,8 +140,7 @@ class Inbound:
                     if role in reading.folders:
                         await self._read_folder(session, reading, reading.folders[role].name)
                 await self._file_copies(session, reading)
-                await session.select(reading.folders[FolderRole.INBOX].name)
-                await session.idle(_IDLE_SECONDS)
+                await session.idle(_IDLE_SECONDS)  # at once if something came since INBOX was selected
                 if session.is_lost:
                     return
         finally:
