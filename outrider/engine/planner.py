@@ -24,7 +24,7 @@ from outrider.messages import ledger
 from outrider.messages.models import Claim, ManualStepReached
 
 _CANDIDATES_PER_MAILBOX = 3
-_MOST_MAILS = 64  # of one round; the next round is planned while these are written and handed over
+_MOST_MAILS = 100  # of one round; the next round is planned while these are written and handed over
 _UNUSABLE = "The mailbox cannot be used as it is set up. Save its addresses, password and servers again."
 _ENDED = {"UNSUBSCRIBED": ("STOPPED", "UNSUBSCRIBED"), "BLOCK_LIST": ("BLOCKED", "BLOCKLISTED")}
 
