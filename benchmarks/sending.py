@@ -32,12 +32,12 @@ _PATIENCE_SECONDS = 1800.0
 _BODIES = (
     '<div>{Hello|Hi|Good {{sl_time_of_day}}} {{first_name | default: "there"}},</div><div><br></div>'
     "<div>I came across {{company_name}} while {looking at|reading about} freight in {{location}}. "
-    '{% if role == "CFO" or role == "Founder" %}Most finance leads I speak with see port fees only when they are '
-    "booked{% else %}Most teams of your size handle port fees in a spreadsheet{% endif %}, and by then it is "
+    '{% if role == "CFO" %}Most finance leads I speak with see port fees only when they are booked'
+    "{% else %}Most teams of your size handle port fees in a spreadsheet{% endif %}, and by then it is "
     "{too late|hard} to {object|argue}.</div><div><br></div>"
     "<div>We {wrote down|collected} how {{employees}}-person companies get them right: "
-    '<a href="https://quaydesk.example/guide?company={{company_name | url_encode}}&utm_source=mail">the guide</a>.'
-    "</div><div><br></div><div>Would {a call|ten minutes} {next week|on {{sl_day_of_week}}} be of use? "
+    '<a href="https://quaydesk.example/guide?from={{location}}&utm_source=mail">the short guide</a>.</div>'
+    "<div><br></div><div>Would {a call|ten minutes} {next week|on {{sl_day_of_week}}} be of use? "
     'You can pick a time here: <a href="https://quaydesk.example/calendar?ref={{first_name}}">calendar</a>.</div>'
     "<div><br></div><div>%signature%</div>",
     "<div>{{first_name}},</div><div><br></div>"
