@@ -48,7 +48,7 @@ STEPS = [
     },
     {
         "seq_number": 3,
-        "seq_delay_details": {"delay_in_days": 1},
+        "seq_delay_details": {"delay_in_days": 2},
         "subject": "Last word",
         "email_body": "<div>{{first_name}}, I close the file on this.</div>",
     },

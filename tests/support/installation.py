@@ -4,14 +4,13 @@
         account = place.create_account("owner@ours.example")
         async with place.api(account.api_key) as api:
             await api.get("/campaigns")
-        place.kill_engine()
+        os.kill(place.children("engine")[0], signal.SIGKILL)
 
 Without `database_url` it runs its own PostgreSQL. It is ended by SIGTERM, as an operator ends it; what it said is in
 `place.log`, and part of the error when it does not start.
 """
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import orjson
@@ -123,14 +122,7 @@ class Place:
         self.port = _free_port()
         self.environ["OUTRIDER_PORT"] = str(self.port)
         with (self.folder / "serve.log").open("wb") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-c", _WITH_US, "outrider.cli", "serve"],
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            self.process = _start(self.environ, log, "serve")
 
     def _is_ready(self) -> bool:
         if self.process is None or self.process.poll() is not None:
@@ -156,15 +148,19 @@ class Place:
     def children(self, role: str) -> list[int]:
         """The processes of the tree that do this work: `web` or `engine`."""
         assert self.process
-        return [pid for pid in _children(self.process.pid) if f"outrider.cli.{role}" in _command(pid)]
+        return children_of(self.process.pid, role)
 
-    def kill_engine(self) -> int | None:
-        """End the engine as a lost machine ends it: without a word. The supervisor will start another one."""
-        for pid in self.children("engine"):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                return pid
-        return None
+    @contextmanager
+    def another_engine(self) -> Iterator[int]:
+        """A tree on another machine, near enough: nothing in common but the database and the key; yields its pid."""
+        environ = {**self.environ, "OUTRIDER_DATABASE_URL": self.database_url}
+        with (self.folder / "engine.log").open("wb") as log:
+            process = _start(environ, log, "serve", "--role", "engine")
+        try:
+            yield process.pid
+        finally:
+            process.terminate()
+            process.wait(STOP_SECONDS)
 
 
 @contextmanager
@@ -191,6 +187,11 @@ def running_installation(
     assert status == 0, f"the installation ended with {status}:\n{place.log}"
 
 
+def children_of(pid: int, role: str) -> list[int]:
+    """The processes of this tree that do this work: `web` or `engine`."""
+    return [child for child in _children(pid) if f"outrider.cli.{role}" in _command(child)]
+
+
 def wait_until(holds: Callable[[], bool], *, seconds: float, what: str) -> None:
     """Look again and again until it holds; nobody waits longer than needed, nor for ever."""
     deadline = time.monotonic() + seconds
@@ -214,6 +215,17 @@ def _environment(
     if database_url is not None:
         ours["database_url"] = database_url
     return {**kept, **{f"OUTRIDER_{name.upper()}": str(value) for name, value in {**ours, **settings}.items()}}
+
+
+def _start(environ: Mapping[str, str], log: IO[bytes], *words: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-c", _WITH_US, "outrider.cli", *words],
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
 
 
 def _free_port() -> int:
