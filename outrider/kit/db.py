@@ -72,6 +72,20 @@ set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
 
 
+class _Pool(AsyncConnectionPool[Db]):
+    """Gives out connections whose server process lives; the library's own `check` waits for seconds after a dead one."""
+
+    async def getconn(self, timeout: float | None = None) -> Db:  # noqa: ASYNC109 - the signature is inherited
+        while True:
+            db = await super().getconn(timeout)
+            try:
+                _raise_if_gone(db)
+            except OperationalError:
+                await self.putconn(db)  # it is replaced
+            else:
+                return db
+
+
 class Database:
     """A pool of connections. A connection whose server process has gone is replaced before it is handed out."""
 
@@ -90,13 +104,12 @@ class Database:
         conninfo = connection_text(url, settings)
         probe = await AsyncConnection.connect(conninfo)  # the pool itself would only report a time-out
         await probe.close()
-        pool: AsyncConnectionPool[Db] = AsyncConnectionPool(
+        pool = _Pool(
             conninfo,
             min_size=min_size,
             max_size=max_size,
             timeout=_CONNECT_SECONDS,
             configure=_autocommit,  # not by kwargs: procrastinate opens further connections with these
-            check=_raise_if_gone,
             open=False,
         )
         await pool.open(wait=True, timeout=_CONNECT_SECONDS)
@@ -132,7 +145,7 @@ async def _autocommit(db: Db) -> None:
     await db.set_autocommit(True)
 
 
-async def _raise_if_gone(db: Db) -> None:
+def _raise_if_gone(db: Db) -> None:
     """An idle connection has nothing to read, unless its server process has ended: no round trip is needed."""
     poll = select.poll()
     poll.register(db.fileno(), select.POLLIN)

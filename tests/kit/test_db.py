@@ -1,6 +1,7 @@
 """The pool heals, transactions end as they should, rows become objects, failures say what to do."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -179,6 +180,22 @@ async def test_a_killed_server_process_costs_no_request(database_url: str, datab
             assert await fetch_value(db, "SELECT pg_backend_pid()") != number
     finally:
         await small.close()
+
+
+async def test_after_a_restart_of_the_server_dead_connections_are_passed_over_at_once(
+    database_url: str, database: Database
+) -> None:
+    """The pool's own way is to wait for 1, 2, 4 … seconds after each, and then to give up."""
+    pool = await Database.open(database_url, min_size=6, max_size=6)
+    async with AsyncExitStack() as stack:
+        held = [await stack.enter_async_context(pool.connection()) for _ in range(6)]
+        numbers = [await fetch_value(db, "SELECT pg_backend_pid()") for db in held]
+    async with database.connection() as db:
+        for number in numbers:
+            await execute(db, "SELECT pg_terminate_backend(%(number)s, 5000)", {"number": number})
+    async with asyncio.timeout(5), pool.transaction() as db:
+        assert await fetch_value(db, "SELECT pg_backend_pid()") not in numbers
+    await pool.close()
 
 
 async def test_a_transaction_whose_server_process_dies_fails_and_the_next_works(
