@@ -73,7 +73,7 @@ set_json_loads(orjson.loads)
 
 
 class _Pool(AsyncConnectionPool[Db]):
-    """Gives out connections whose server process lives; the library's own `check` waits for seconds after a dead one."""
+    """Gives out connections whose server process lives. Its own `check` would wait for seconds after a dead one."""
 
     async def getconn(self, timeout: float | None = None) -> Db:  # noqa: ASYNC109 - the signature is inherited
         while True:
