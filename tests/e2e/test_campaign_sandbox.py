@@ -65,7 +65,7 @@ EVENTS = (
     "CAMPAIGN_STATUS_CHANGED",
     "UNTRACKED_REPLIES",
 )
-SECONDS = 240
+SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)

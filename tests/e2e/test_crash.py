@@ -21,16 +21,19 @@ from outrider.kit.db import Database
 from outrider.sandbox import Act, Counts, People, ReceivedMail, Sandbox, steps_by_phrase
 from outrider.sandbox.people import dice
 from tests.e2e import ledger
-from tests.support.campaign import EVERY_HOUR, Campaign, Port, connect_mailbox, eventually, eventually_equal
+from tests.support.campaign import EVERY_HOUR, Campaign, Port, connect_mailbox, eventually, until_equal
 from tests.support.installation import Account, Place, children_of
 from tests.support.receiver import Receiver
+
+# Each kill waits for another process to start, which a busy machine takes its time for.
+pytestmark = pytest.mark.timeout(900)
 
 SEED = "crash"
 KILLS = 20
 LEADS = 150
 AT_START, AT_ONCE = 0.25, 0.3
 PATIENCE_SECONDS = 30
-SECONDS = 240
+SECONDS = 120
 DOMAIN = "tallow.example"
 PHRASES = ("a question about", "coming back to my note", "close the file on")
 STEPS = [
@@ -124,6 +127,8 @@ class Aftermath:
     duplicates: int
     receiver: Receiver
     killer: Killer
+    acts: dict[str, int]
+    noted: dict[str, int]
 
     async def books(self) -> list[ledger.Mail]:
         async with self.database.connection() as db:
@@ -154,7 +159,8 @@ async def aftermath(
         await sandbox.settle()
         tally = sandbox.tally(steps_by_phrase(PHRASES))
         people = {email: counts for email, counts in tally.people.items() if email.endswith(f"@{DOMAIN}")}
-        await eventually_equal(lambda: noted(database, campaign), acts_of(people.values()), seconds=SECONDS)
+        acts = acts_of(people.values())
+        found = await until_equal(lambda: noted(database, campaign), acts, seconds=SECONDS)
         yield Aftermath(
             campaign=campaign,
             mailbox_ids=mailbox_ids,
@@ -166,6 +172,8 @@ async def aftermath(
             duplicates=sum(counts.duplicates for counts in people.values()),
             receiver=receiver,
             killer=killer,
+            acts=acts,
+            noted=found,
         )
 
 
@@ -247,6 +255,10 @@ async def test_every_mail_that_left_is_in_the_books(aftermath: Aftermath) -> Non
     doubtful = Counter(mail.to_email for mail in books.values() if mail.status == "UNKNOWN")
     assert lost <= doubtful  # refused, and killed before it was written down
     assert {mail.status for mail in books.values()} <= {"SENT", "UNKNOWN", "BOUNCED"}
+
+
+def test_what_people_did_is_noted_once(aftermath: Aftermath) -> None:
+    assert aftermath.noted == aftermath.acts
 
 
 async def test_every_lead_has_an_explanation(aftermath: Aftermath) -> None:

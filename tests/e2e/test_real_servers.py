@@ -22,7 +22,7 @@ from tests.support.dovecot import Dovecot, free_ports, running_dovecot
 from tests.support.installation import Place, running_installation
 from tests.support.postfix import Postfix, auth_listener, running_postfix
 
-SECONDS = 240
+SECONDS = 120
 RITA, JO = "rita@quaydesk.example", "jo@quaydesk.example"
 ADA, BO = "ada@tallow.example", "bo@tallow.example"
 REFUSED, UNKNOWN = "refused@tallow.example", "unknown@tallow.example"

@@ -128,14 +128,19 @@ class Campaign:
         await eventually_equal(self.status, status, seconds=seconds)
 
 
-async def eventually_equal(read: Callable[[], Awaitable[T]], wanted: T, *, seconds: float) -> None:
-    """Read again and again until it is what is wanted; if it never is, the last difference is shown."""
+async def until_equal(read: Callable[[], Awaitable[T]], wanted: T, *, seconds: float) -> T:
+    """Read again and again until it is what is wanted, or the time is over; returns what was read last."""
     deadline = time.monotonic() + seconds
     found = await read()
     while found != wanted and time.monotonic() < deadline:
         await asyncio.sleep(_POLL_SECONDS)
         found = await read()
-    assert found == wanted
+    return found
+
+
+async def eventually_equal(read: Callable[[], Awaitable[T]], wanted: T, *, seconds: float) -> None:
+    """It will be what is wanted; if it never is, the last difference is shown."""
+    assert await until_equal(read, wanted, seconds=seconds) == wanted
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], *, seconds: float, what: str) -> None:
