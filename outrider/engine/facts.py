@@ -94,6 +94,7 @@ class MailboxFacts:
     smtp_failure_error: str | None
     max_email_per_day: int
     time_to_wait_minutes: int | None
+    updated_at: datetime
     next_send_at: datetime
     last_sent_at: datetime | None
     backoff_until: datetime | None

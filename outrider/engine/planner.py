@@ -126,7 +126,7 @@ async def plan(
     await _pick_follow_ups(db, round_)
     await _pick_new_leads(db, round_)
     await _record_rejections(db, round_)
-    await senders.refresh(db, [pick.mailbox.id for pick in round_.picks])
+    await senders.refresh(db, {pick.mailbox.id: pick.mailbox.updated_at for pick in round_.picks})
     await _disconnect_unusable(db, round_, senders)
     return await _claim(db, round_, engine_id, senders=senders, stats_id=stats_id)
 

@@ -3,9 +3,9 @@
 Opened passwords live here and nowhere else, and only while the process does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from outrider.content.variables import sender_values
@@ -53,14 +53,11 @@ class Senders:
     def __getitem__(self, mailbox_id: int) -> Sender:
         return self._senders[mailbox_id]
 
-    async def refresh(self, db: Db, mailbox_ids: Sequence[int]) -> None:
+    async def refresh(self, db: Db, edited_at: Mapping[int, datetime]) -> None:
         """Read what is new or was edited of these mailboxes."""
-        if not mailbox_ids:
-            return
-        edited = await store.list_edit_times(db, mailbox_ids)
         stale = [
             mailbox_id
-            for mailbox_id, updated_at in edited.items()
+            for mailbox_id, updated_at in edited_at.items()
             if mailbox_id not in self._senders or self._senders[mailbox_id].mailbox.updated_at != updated_at
         ]
         for mailbox in await store.list_mailboxes(db, stale) if stale else ():

@@ -23,7 +23,7 @@ async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_
         MailboxFacts,
         """
         SELECT m.id, m.user_id, m.is_suspended, m.is_smtp_success, m.smtp_failure_error, m.max_email_per_day,
-               m.time_to_wait_minutes, s.next_send_at, s.last_sent_at, s.backoff_until, s.backoff_reason,
+               m.time_to_wait_minutes, m.updated_at, s.next_send_at, s.last_sent_at, s.backoff_until, s.backoff_reason,
                coalesce(today.campaign_count, 0) AS today_count,
                rolling.claimed_at AS oldest_in_cap_at,
                flight.mail_count AS in_flight_count,

@@ -41,6 +41,7 @@ T = TypeVar("T")
 _BEAT_SECONDS = 2.0
 _IDLE_SECONDS = (0.02, 1.0)  # between two looks at what is due: never less, never more, on the wall
 _IDLE_VIRTUAL_SECONDS = 20.0
+_ROUND_PAUSE_SECONDS = 0.02  # so that a round has enough mails to be worth its statements
 _SURVEY_VIRTUAL_SECONDS = 60.0
 _SURVEY_SECONDS = (0.5, 5.0)
 _RECONNECT_VIRTUAL_SECONDS = 30.0
@@ -137,7 +138,7 @@ class Engine:
                 planning = group.create_task(_guarded(outbound.claim_due))
             claimed = planning.result() or []
             idle = _clamp(_IDLE_VIRTUAL_SECONDS / self._clock.speed, _IDLE_SECONDS)
-            await asyncio.sleep(0 if claimed else idle)
+            await asyncio.sleep(_ROUND_PAUSE_SECONDS if claimed else idle)
         await _guarded(partial(outbound.start, claimed))
 
     async def _reconnect(self, engine_id: UUID) -> None:

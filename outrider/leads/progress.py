@@ -31,38 +31,37 @@ async def record_advances(db: Db, advances: Sequence[Advance], now: datetime) ->
     await execute(
         db,
         """
-        WITH step AS (
-            SELECT given.*, cl.status AS old_status,
-                   coalesce(cl.mailbox_id, given.mailbox_id) AS kept_mailbox_id,
-                   CASE WHEN cl.status NOT IN ('STARTED', 'INPROGRESS') THEN cl.status
-                        WHEN given.due_at IS NULL THEN 'COMPLETED'
-                        WHEN EXISTS (SELECT FROM campaign_mailboxes AS cm
-                                      WHERE cm.campaign_id = cl.campaign_id
-                                        AND cm.mailbox_id = coalesce(cl.mailbox_id, given.mailbox_id)) THEN 'INPROGRESS'
-                        ELSE 'STOPPED' END AS status
-              FROM json_to_recordset(%(advances)s::json)
-                   AS given (campaign_lead_id bigint, mailbox_id bigint, step_id bigint, step_number integer,
-                             sent_at timestamptz, due_at timestamptz)
-              JOIN campaign_leads AS cl ON cl.id = given.campaign_lead_id
-               FOR NO KEY UPDATE OF cl
-        )
         UPDATE campaign_leads AS cl
-           SET mailbox_id = step.kept_mailbox_id,
+           SET mailbox_id = coalesce(cl.mailbox_id, step.mailbox_id),
                last_step_id = step.step_id,
                last_step_number = step.step_number,
                last_sent_at = step.sent_at,
-               status = step.status,
-               due_at = CASE WHEN step.status = 'INPROGRESS' THEN step.due_at END,
-               hold_reason = CASE WHEN step.status = 'STOPPED' AND step.old_status <> 'STOPPED' THEN 'MAILBOX_GONE'
-                                  ELSE cl.hold_reason END,
+               (status, due_at, hold_reason) = (
+                    SELECT next.status,
+                           CASE WHEN next.status = 'INPROGRESS' THEN step.due_at END,
+                           CASE WHEN next.status = 'STOPPED' AND cl.status <> 'STOPPED' THEN 'MAILBOX_GONE'
+                                ELSE cl.hold_reason END
+                      FROM (SELECT CASE
+                                       WHEN cl.status NOT IN ('STARTED', 'INPROGRESS') THEN cl.status
+                                       WHEN step.due_at IS NULL THEN 'COMPLETED'
+                                       WHEN (SELECT true
+                                               FROM campaign_mailboxes AS cm
+                                              WHERE cm.campaign_id = cl.campaign_id
+                                                AND cm.mailbox_id = coalesce(cl.mailbox_id, step.mailbox_id))
+                                            THEN 'INPROGRESS'
+                                       ELSE 'STOPPED'
+                                   END AS status) AS next),
                hold_code = NULL,
                hold_text = NULL,
                hold_until = NULL,
                updated_at = %(now)s
-          FROM step
+          FROM json_to_recordset(%(advances)s::json)
+               AS step (campaign_lead_id bigint, mailbox_id bigint, step_id bigint, step_number integer,
+                        sent_at timestamptz, due_at timestamptz)
          WHERE cl.id = step.campaign_lead_id
         """,
-        {"advances": as_records(advances), "now": now},
+        # Rows are locked in this order, as by everybody else who changes many.
+        {"advances": as_records(sorted(advances, key=lambda advance: advance.campaign_lead_id)), "now": now},
     )
 
 

@@ -45,6 +45,7 @@ def mailbox(**changes: Any) -> MailboxFacts:
         smtp_failure_error=None,
         max_email_per_day=40,
         time_to_wait_minutes=None,
+        updated_at=NOW,
         next_send_at=NOW - timedelta(hours=1),
         last_sent_at=None,
         backoff_until=None,
