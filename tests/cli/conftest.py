@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from outrider.cli.main import make_app
@@ -34,6 +35,11 @@ def run(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Ru
     for name in [name for name in os.environ if name.startswith("OUTRIDER_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(crypto, "_process_vault", [])
+    configure = structlog.configure
+    # A logger that is kept at its first use is deaf to what later tests set up.
+    monkeypatch.setattr(
+        structlog, "configure", lambda **options: configure(**{**options, "cache_logger_on_first_use": False})
+    )
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
 
