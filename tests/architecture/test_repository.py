@@ -4,11 +4,10 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
-
-import pytest
 
 from tests.architecture.source import ROOT, listed
 
@@ -26,14 +25,30 @@ _SHORTEST_ROOT = 3
 
 @cache
 def committed() -> tuple[tuple[str, str], ...]:
-    """Name and text of every file in git."""
+    """Name and text of every file in git; of every file that would be, where this is no git checkout."""
+    names = sorted(_in_git() or _not_ignored())
+    return tuple((name, (ROOT / name).read_bytes().decode("utf-8", "replace")) for name in names)
+
+
+def _in_git() -> list[str]:
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]  # the checkout may be somebody else's
     try:
-        command = ["git", "ls-files", "-z"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)  # noqa: S603 - the path's git
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this is no git checkout")
-    names = [name for name in done.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
-    return tuple((name, (ROOT / name).read_bytes().decode("utf-8", "replace")) for name in names)
+        return []
+    return [name for name in done.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def _not_ignored() -> Iterator[str]:
+    """.gitignore has plain names only."""
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().split()]
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if not any(fnmatch(name, pattern) for pattern in ignored)]
+        yield from (
+            str(Path(folder, name).relative_to(ROOT))
+            for name in names
+            if not any(fnmatch(name, pattern) for pattern in ignored)
+        )
 
 
 def lines_with(pattern: "re.Pattern[str]") -> Iterator[str]:

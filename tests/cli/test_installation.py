@@ -1,7 +1,10 @@
 """What an operator has set up wrongly is said in a sentence that says what to do."""
 
+import asyncio
 import os
 import socket
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,11 +66,18 @@ def closed_folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_folder_of_somebody_else(run: Run, closed_folder: Path) -> None:
-    said = await refused(run, data_dir=closed_folder, secret_key=None)
-    assert "Permission denied" in said
-    assert "OUTRIDER_DATA_DIR" in said
+async def test_a_folder_that_may_not_be_written(environ: dict[str, str], closed_folder: Path) -> None:
+    """In a process of its own: root may write everywhere, unless it gives up that right."""
+    words = [sys.executable, "-m", "outrider.cli", "account", "list"]
+    if os.geteuid() == 0:
+        words = ["setpriv", "--bounding-set=-dac_override", *words]
+    del environ["OUTRIDER_SECRET_KEY"]
+    around = {name: value for name, value in os.environ.items() if not name.startswith("OUTRIDER_")}
+    process = await asyncio.create_subprocess_exec(*words, env={**around, **environ}, stdout=PIPE, stderr=PIPE)
+    stdout, stderr = await process.communicate()
+    assert (process.returncode, stdout) == (1, b"")
+    assert stderr.startswith(f"outrider: The folder {closed_folder} cannot be used: Permission denied.".encode())
+    assert b"OUTRIDER_DATA_DIR" in stderr
 
 
 async def test_another_secret_key_than_the_data_was_sealed_with(installed: Run) -> None:
