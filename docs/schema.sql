@@ -352,7 +352,8 @@ CREATE TABLE public.mailbox_days (
     mailbox_id bigint NOT NULL,
     day date NOT NULL,
     campaign_count integer DEFAULT 0 NOT NULL,
-    other_count integer DEFAULT 0 NOT NULL
+    other_count integer DEFAULT 0 NOT NULL,
+    follow_up_count integer DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='70');
 
@@ -1039,7 +1040,7 @@ CREATE INDEX attachments_message_id ON public.attachments USING btree (message_i
 
 CREATE UNIQUE INDEX block_list_entry ON public.block_list USING btree (user_id, email_or_domain, COALESCE(client_id, (0)::bigint));
 
-CREATE INDEX campaign_leads_follow_up ON public.campaign_leads USING btree (mailbox_id, due_at) WHERE (status = 'INPROGRESS'::text);
+CREATE INDEX campaign_leads_follow_up ON public.campaign_leads USING btree (mailbox_id, campaign_id, due_at) WHERE (status = 'INPROGRESS'::text);
 
 CREATE INDEX campaign_leads_lead_id ON public.campaign_leads USING btree (lead_id);
 

@@ -62,6 +62,8 @@ class CampaignFacts:
     end_hour: str | None
     min_time_between_emails: int
     max_new_leads_per_day: int
+    follow_up_percentage: int
+    parent_campaign_id: int | None
     schedule_start_time: datetime | None
     track_settings: Sequence[str]
     unsubscribe_text: str | None
@@ -100,11 +102,20 @@ class MailboxFacts:
     backoff_until: datetime | None
     backoff_reason: str | None
     today_count: int
+    today_follow_up_count: int
     oldest_in_cap_at: datetime | None
     in_flight_count: int
     hold_code: str | None
     hold_text: str | None
     hold_until: datetime | None
+
+
+@dataclass(slots=True)
+class DayCounts:
+    """What a campaign has sent on its own local day."""
+
+    new_count: int = 0
+    follow_up_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

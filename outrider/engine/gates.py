@@ -94,6 +94,8 @@ def new_leads_are_left_today(case: Case) -> Hold | None:
     campaign = case.campaign
     if campaign is None or not case.is_first_mail or case.new_count is None or not campaign.schedule:
         return None
+    if campaign.parent_campaign_id is not None:
+        return None  # a mail of a subsequence is a follow-up
     if case.new_count < campaign.max_new_leads_per_day:
         return None
     tomorrow = campaign.schedule.local_day(case.now) + timedelta(days=1)

@@ -47,6 +47,10 @@ def next_for_mailbox(mailbox: MailboxFacts, campaign_id: int, now: datetime) -> 
     return now + gap + jitter(campaign_id, mailbox.id, now)
 
 
-def room_for_new_leads(mailbox: MailboxFacts, reserved_count: int) -> int:
-    """Return how many new leads the mailbox may take today, follow-ups falling due today kept free."""
-    return mailbox.max_email_per_day - mailbox.today_count - reserved_count
+def room_for_new_leads(mailbox: MailboxFacts, reserved_count: int, follow_up_percentage: int) -> float:
+    """Return how many new leads of a campaign with this percentage the mailbox may take today.
+
+    Follow-ups falling due today are kept free, as far as the share of follow-ups in the mailbox's day goes.
+    """
+    share = mailbox.max_email_per_day * follow_up_percentage / 100 - mailbox.today_follow_up_count
+    return mailbox.max_email_per_day - mailbox.today_count - min(reserved_count, max(0, share))

@@ -15,10 +15,11 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from outrider.engine import record
 from outrider.engine.gates import Hold
-from outrider.engine.planner import Attempt, plan, take_back
+from outrider.engine.planner import plan, take_back
 from outrider.engine.record import Result
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Rendered, Renderer
+from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Senders
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from outrider.engine import bounces
 from outrider.engine.bounces import Bounced
-from outrider.engine.planner import Attempt, take_back
+from outrider.engine.planner import take_back
+from outrider.engine.rounds import Attempt
 from outrider.kit.db import Db
 from outrider.kit.events import emit
 from outrider.leads import progress

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from outrider.engine import record, rotation, store
 from outrider.engine.facts import StepFacts
-from outrider.engine.planner import Attempt, load_campaigns, take_back
+from outrider.engine.planner import take_back
+from outrider.engine.rounds import Attempt, load_campaigns
 from outrider.kit.db import Db
 from outrider.mail.codes import Reason, Scope
 from outrider.mail.smtp import Unknown

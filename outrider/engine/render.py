@@ -19,7 +19,7 @@ from outrider.content.variables import mail_values
 from outrider.engine import store
 from outrider.engine.facts import Text
 from outrider.engine.gates import Hold
-from outrider.engine.planner import Attempt
+from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Sender, Senders
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Db

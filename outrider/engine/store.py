@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, StepFacts, Text, VariantFacts
+from outrider.engine.facts import CampaignFacts, DayCounts, LeadFacts, MailboxFacts, Pair, StepFacts, Text, VariantFacts
 from outrider.kit.db import Db, as_ids, fetch_all, fetch_dicts
 from outrider.mailboxes.models import Mailbox
 
@@ -25,6 +25,7 @@ async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_
         SELECT m.id, m.user_id, m.is_suspended, m.is_smtp_success, m.smtp_failure_error, m.max_email_per_day,
                m.time_to_wait_minutes, m.updated_at, s.next_send_at, s.last_sent_at, s.backoff_until, s.backoff_reason,
                coalesce(today.campaign_count, 0) AS today_count,
+               coalesce(today.follow_up_count, 0) AS today_follow_up_count,
                rolling.claimed_at AS oldest_in_cap_at,
                flight.mail_count AS in_flight_count,
                s.hold_code, s.hold_text, s.hold_until
@@ -100,8 +101,8 @@ async def list_campaigns(db: Db, campaign_ids: Sequence[int]) -> list[CampaignFa
         CampaignFacts,
         """
         SELECT c.id, c.user_id, c.client_id, c.name, c.status, c.timezone, c.days, c.start_hour, c.end_hour,
-               c.min_time_between_emails, c.max_new_leads_per_day, c.schedule_start_time, c.track_settings,
-               c.unsubscribe_text, c.add_unsubscribe_tag, c.send_as_plain_text, c.force_plain_text,
+               c.min_time_between_emails, c.max_new_leads_per_day, c.follow_up_percentage, c.parent_campaign_id,
+               c.schedule_start_time, c.track_settings, c.unsubscribe_text, c.add_unsubscribe_tag, c.send_as_plain_text, c.force_plain_text,
                c.hold_code, c.hold_text, c.hold_until,
                (SELECT count(*) FROM campaign_mailboxes AS cm WHERE cm.campaign_id = c.id) AS mailbox_count
           FROM campaigns AS c
@@ -116,18 +117,18 @@ async def list_active_campaign_ids(db: Db) -> list[int]:
     return [row["id"] for row in rows]
 
 
-async def count_new_leads(db: Db, days: Mapping[int, date]) -> dict[int, int]:
-    """Return how many first mails each campaign has sent on its own local day (`days`: campaign -> local date)."""
+async def count_days(db: Db, days: Mapping[int, date]) -> dict[int, DayCounts]:
+    """Return what each campaign has sent on its own local day (`days`: campaign -> local date)."""
     rows = await fetch_dicts(
         db,
         """
-        SELECT d.campaign_id, d.new_count
+        SELECT d.campaign_id, d.new_count, d.follow_up_count
           FROM unnest(%(campaign_ids)s::bigint[], %(days)s::date[]) AS wanted (campaign_id, day)
           JOIN campaign_days AS d ON d.campaign_id = wanted.campaign_id AND d.day = wanted.day
         """,
         {"campaign_ids": list(days), "days": list(days.values())},
     )
-    return {row["campaign_id"]: row["new_count"] for row in rows}
+    return {row["campaign_id"]: DayCounts(row["new_count"], row["follow_up_count"]) for row in rows}
 
 
 async def list_steps(db: Db, campaign_ids: Sequence[int]) -> list[StepFacts]:
@@ -163,37 +164,46 @@ async def list_variants(db: Db, campaign_ids: Sequence[int]) -> list[VariantFact
     )
 
 
-async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], now: datetime, *, per_mailbox: int) -> list[int]:
-    """Return the ids of campaign leads whose next step is due, oldest first, a few for each mailbox."""
-    rows = await fetch_dicts(
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A lead whose next step is due, and the mailbox it belongs to."""
+
+    id: int
+    mailbox_id: int
+
+
+async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], now: datetime, *, each: int) -> list[Due]:
+    """Return campaign leads whose next step is due, a few for each mailbox in each campaign.
+
+    Oldest due first, then the higher step.
+    """
+    return await fetch_all(
         db,
+        Due,
         """
-        SELECT due.id
-          FROM (SELECT mailbox_id, array_agg(campaign_id) AS campaign_ids
-                  FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[]) AS pair (campaign_id, mailbox_id)
-                 GROUP BY mailbox_id) AS free
+        SELECT due.id, pair.mailbox_id
+          FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[]) AS pair (campaign_id, mailbox_id)
          CROSS JOIN LATERAL (
                 -- no join: the index gives them in order, and only the first few of a long backlog are read
                 SELECT cl.id
                   FROM campaign_leads AS cl
-                 WHERE cl.mailbox_id = free.mailbox_id
-                   AND cl.campaign_id = ANY(free.campaign_ids)
+                 WHERE cl.mailbox_id = pair.mailbox_id
+                   AND cl.campaign_id = pair.campaign_id
                    AND cl.status = 'INPROGRESS'
                    AND cl.due_at <= %(now)s
                    AND (cl.hold_until IS NULL OR cl.hold_until <= %(now)s)
                    AND NOT EXISTS (SELECT FROM dispatches AS d WHERE d.campaign_lead_id = cl.id)
                  ORDER BY cl.due_at, cl.last_step_number DESC, cl.id
-                 LIMIT %(per_mailbox)s
+                 LIMIT %(each)s
                ) AS due
         """,
         {
             "campaign_ids": as_ids(pair.campaign_id for pair in pairs),
             "mailbox_ids": as_ids(pair.mailbox_id for pair in pairs),
             "now": now,
-            "per_mailbox": per_mailbox,
+            "each": each,
         },
     )
-    return [row["id"] for row in rows]
 
 
 async def list_due_retries(db: Db, pairs: Sequence[Pair], now: datetime, *, open_for_new: Sequence[int]) -> list[int]:
@@ -235,7 +245,7 @@ async def lock_campaigns(db: Db, campaign_ids: Iterable[int]) -> None:
     )
 
 
-async def lock_new_leads(db: Db, wanted: Mapping[int, int], now: datetime) -> list[int]:
+async def lock_new_leads(db: Db, wanted: Mapping[int, int], now: datetime, *, mailbox_ids: Iterable[int]) -> list[int]:
     """Return leads without a first mail in the order of their import (`wanted`: campaign -> how many).
 
     Locked until the end of the transaction; those that another engine has locked are passed over.
@@ -254,13 +264,20 @@ async def lock_new_leads(db: Db, wanted: Mapping[int, int], now: datetime) -> li
                    AND (cl.due_at IS NULL OR cl.due_at <= %(now)s)
                    AND cl.hold_code IS DISTINCT FROM 'MANUAL_STEP'
                    AND (cl.hold_until IS NULL OR cl.hold_until <= %(now)s)
+                   -- A mailbox may have been chosen already: by hand, or by the campaign that the lead came from.
+                   AND (cl.mailbox_id IS NULL OR cl.mailbox_id = ANY(%(mailbox_ids)s))
                    AND NOT EXISTS (SELECT FROM dispatches AS d WHERE d.campaign_lead_id = cl.id)
                  ORDER BY cl.status, cl.id
                  LIMIT wanted.lead_count
                    FOR NO KEY UPDATE SKIP LOCKED
                ) AS new
         """,
-        {"campaign_ids": as_ids(wanted), "counts": as_ids(wanted.values()), "now": now},
+        {
+            "campaign_ids": as_ids(wanted),
+            "counts": as_ids(wanted.values()),
+            "mailbox_ids": as_ids(mailbox_ids),
+            "now": now,
+        },
     )
     return [row["id"] for row in rows]
 
@@ -301,25 +318,31 @@ async def list_leads(db: Db, campaign_lead_ids: Sequence[int]) -> list[LeadFacts
     )
 
 
-async def count_reserved(db: Db, mailbox_ids: Sequence[int], until: datetime, *, at_most: int) -> dict[int, int]:
-    """Return how many follow-ups of each mailbox fall due before `until`, counted up to `at_most`."""
+async def count_reserved(db: Db, pairs: Sequence[Pair], until: datetime, *, at_most: int) -> dict[int, int]:
+    """Return how many follow-ups of each mailbox fall due before `until`, those of a pair counted up to `at_most`."""
     rows = await fetch_dicts(
         db,
         """
-        SELECT free.mailbox_id, due.mail_count
-          FROM unnest(%(mailbox_ids)s::bigint[]) AS free (mailbox_id)
+        SELECT pair.mailbox_id, sum(due.mail_count)::integer AS mail_count
+          FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[]) AS pair (campaign_id, mailbox_id)
          CROSS JOIN LATERAL (
                 SELECT count(*) AS mail_count
                   FROM (SELECT
                           FROM campaign_leads AS cl
-                          JOIN campaigns AS c ON c.id = cl.campaign_id AND c.status = 'ACTIVE'
-                         WHERE cl.mailbox_id = free.mailbox_id
+                         WHERE cl.mailbox_id = pair.mailbox_id
+                           AND cl.campaign_id = pair.campaign_id
                            AND cl.status = 'INPROGRESS'
                            AND cl.due_at < %(until)s
                          LIMIT %(at_most)s) AS counted
                ) AS due
+         GROUP BY pair.mailbox_id
         """,
-        {"mailbox_ids": as_ids(mailbox_ids), "until": until, "at_most": at_most},
+        {
+            "campaign_ids": as_ids(pair.campaign_id for pair in pairs),
+            "mailbox_ids": as_ids(pair.mailbox_id for pair in pairs),
+            "until": until,
+            "at_most": at_most,
+        },
     )
     return {row["mailbox_id"]: row["mail_count"] for row in rows}
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from outrider.campaigns import pace
 from outrider.engine import gates, store
 from outrider.engine.gates import Case, Hold
-from outrider.engine.planner import load_campaigns
+from outrider.engine.rounds import load_campaigns
 from outrider.kit.db import Db
 from outrider.mailboxes import state
 

@@ -21,10 +21,10 @@ from outrider.engine import store, survey
 from outrider.engine.inbound import Inbound
 from outrider.engine.leases import LeaseLost, Leases
 from outrider.engine.outbound import Outbound
-from outrider.engine.planner import Attempt
 from outrider.engine.reconnect import reconnect
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Renderer
+from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Senders
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault

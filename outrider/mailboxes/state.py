@@ -4,7 +4,7 @@ Kept apart from `mailboxes` so that the engine never touches the row that people
 the virtual clock: a process is alive or dead on the wall.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,13 +14,24 @@ from outrider.kit.db import Db, as_ids, as_records, execute, fetch_all, fetch_di
 LEASE_TIME = timedelta(seconds=60)
 
 
-async def record_claims(db: Db, next_send_at: Mapping[int, datetime], now: datetime) -> None:
-    """Count one campaign mail for each of these mailboxes and set when it may send again."""
+@dataclass(frozen=True, slots=True)
+class MailboxUse:
+    """One campaign mail of a mailbox; `next_send_at`: when it may send again."""
+
+    mailbox_id: int
+    next_send_at: datetime
+    is_follow_up: bool
+
+
+async def record_claims(db: Db, uses: Sequence[MailboxUse], now: datetime) -> None:
+    """Count these mails and set the gaps; no mailbox occurs twice."""
     await execute(
         db,
         """
         WITH claim AS MATERIALIZED (
-            SELECT * FROM json_to_recordset(%(claims)s::json) AS c (mailbox_id bigint, next_send_at timestamptz)
+            SELECT *
+              FROM json_to_recordset(%(uses)s::json)
+                   AS c (mailbox_id bigint, next_send_at timestamptz, is_follow_up boolean)
         ), paced AS (
             UPDATE mailbox_states AS s
                SET next_send_at = claim.next_send_at,
@@ -28,34 +39,44 @@ async def record_claims(db: Db, next_send_at: Mapping[int, datetime], now: datet
               FROM claim
              WHERE s.mailbox_id = claim.mailbox_id
         )
-        INSERT INTO mailbox_days AS d (mailbox_id, day, campaign_count)
-        SELECT mailbox_id, %(today)s, 1
+        INSERT INTO mailbox_days AS d (mailbox_id, day, campaign_count, follow_up_count)
+        SELECT mailbox_id, %(today)s, 1, is_follow_up::integer
           FROM claim
          ORDER BY mailbox_id
-            ON CONFLICT (mailbox_id, day) DO UPDATE SET campaign_count = d.campaign_count + 1
+            ON CONFLICT (mailbox_id, day)
+            DO UPDATE SET campaign_count = d.campaign_count + 1,
+                          follow_up_count = d.follow_up_count + excluded.follow_up_count
         """,
-        {
-            "claims": as_records([{"mailbox_id": each, "next_send_at": at} for each, at in next_send_at.items()]),
-            "now": now,
-            "today": now.date(),
-        },
+        {"uses": as_records(uses), "now": now, "today": now.date()},
     )
 
 
-async def take_back_claims(db: Db, mailbox_ids: Sequence[int], claimed_at: Sequence[datetime]) -> None:
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """A mail that came to nothing."""
+
+    mailbox_id: int
+    claimed_at: datetime
+    is_follow_up: bool
+
+
+async def take_back_claims(db: Db, mails: Sequence[TakenBack]) -> None:
     """Undo the count of claims that came to nothing; the gap stays, it hurts nobody."""
     await execute(
         db,
         """
         UPDATE mailbox_days AS d
-           SET campaign_count = d.campaign_count - back.mail_count
-          FROM (SELECT mailbox_id, (claimed_at AT TIME ZONE 'UTC')::date AS day, count(*) AS mail_count
-                  FROM unnest(%(ids)s::bigint[], %(claimed_at)s::timestamptz[]) AS claim (mailbox_id, claimed_at)
+           SET campaign_count = d.campaign_count - back.mail_count,
+               follow_up_count = d.follow_up_count - back.follow_up_count
+          FROM (SELECT mailbox_id, (claimed_at AT TIME ZONE 'UTC')::date AS day, count(*) AS mail_count,
+                       count(*) FILTER (WHERE is_follow_up) AS follow_up_count
+                  FROM json_to_recordset(%(mails)s::json)
+                       AS claim (mailbox_id bigint, claimed_at timestamptz, is_follow_up boolean)
                  GROUP BY mailbox_id, day) AS back
          WHERE d.mailbox_id = back.mailbox_id
            AND d.day = back.day
         """,
-        {"ids": list(mailbox_ids), "claimed_at": list(claimed_at)},
+        {"mails": as_records(mails)},
     )
 
 

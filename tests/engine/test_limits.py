@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,22 @@ def test_later_mails_of_a_day_wait_for_the_gap_alone() -> None:
     assert limits.ready_at(served, spring, window) == NOW + timedelta(minutes=15)
 
 
-def test_new_leads_get_what_follow_ups_of_today_leave() -> None:
-    assert limits.room_for_new_leads(mailbox(max_email_per_day=40, today_count=10), 25) == 5
-    assert limits.room_for_new_leads(mailbox(max_email_per_day=40, today_count=10), 30) == 0
+@pytest.mark.parametrize(
+    ("percentage", "sent", "follow_ups", "reserved", "room"),
+    [
+        (100, 10, 0, 25, 5),
+        (100, 10, 0, 30, 0),
+        (100, 10, 10, 35, 0),  # more are due than the day has room for
+        (40, 0, 0, 40, 24),  # the share of follow-ups is 16
+        (40, 30, 6, 34, 0),  # new leads have had their 24
+        (40, 20, 16, 40, 20),  # follow-ups have had their 16
+        (40, 0, 0, 3, 37),  # what they do not need is free
+        (0, 39, 0, 40, 1),
+        (60, 0, 0, 40, 16),
+    ],
+)
+def test_new_leads_get_what_the_share_of_follow_ups_leaves(
+    percentage: int, sent: int, follow_ups: int, reserved: int, room: int
+) -> None:
+    box = mailbox(max_email_per_day=40, today_count=sent, today_follow_up_count=follow_ups)
+    assert limits.room_for_new_leads(box, reserved, percentage) == room

@@ -5,8 +5,8 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from outrider.engine import record, recovery
-from outrider.engine.planner import Attempt
 from outrider.engine.record import Result
+from outrider.engine.rounds import Attempt
 from outrider.kit.db import execute
 from outrider.mail.codes import Reason, Scope
 from outrider.mail.smtp import Accepted, Deferred, Outcome

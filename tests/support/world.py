@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from outrider.engine.planner import Attempt, plan
+from outrider.engine.planner import plan
+from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Senders
 from outrider.kit.db import Db, execute, fetch_dicts, fetch_value
 from outrider.leads import progress
@@ -102,6 +103,10 @@ class World:
         values = await cursor.fetchone()
         assert values is not None, f"no row {row_id} in {table}"
         return dict(zip([column.name for column in cursor.description or ()], values, strict=True))
+
+    async def rows(self, table: str, **where: Any) -> list[dict[str, Any]]:
+        condition = " AND ".join(f"{column} = %({column})s" for column in where)
+        return await fetch_dicts(self.db, f"SELECT * FROM {table} WHERE {condition}", where)  # type: ignore[arg-type]  # noqa: S608
 
     async def plan(self, engine_id: UUID | None = None) -> list[Attempt]:
         return await plan(

@@ -1,0 +1,164 @@
+"""Who is picked in a round: a lead for each free mailbox, as far as there are any.
+
+Product behaviour 1.4 to 1.7. A mail that was put off goes first; then `turns` says whether a mailbox gets one of its
+own due follow-ups or a new lead, and of which campaign.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from outrider.engine import limits, rotation, store, turns
+from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair
+from outrider.engine.rounds import MOST_MAILS, Pick, Round
+from outrider.engine.turns import Kind
+from outrider.kit.db import Db
+
+_FOLLOW_UPS_EACH = 3  # of a mailbox in a campaign: the first may not pass its gates
+
+
+async def pick(db: Db, round_: Round) -> None:
+    await _pick_retries(db, round_)
+    await _pick_due(db, round_)
+
+
+async def _pick_retries(db: Db, round_: Round) -> None:
+    """A mail that was put off goes before anything else of its mailbox; if its text is gone, it is released soon."""
+    ids = await store.list_due_retries(db, round_.ready, round_.now, open_for_new=round_.open_for_new())
+    for lead in await _list_in_order(db, ids[:MOST_MAILS]):
+        mailbox = round_.mailboxes.get(lead.retry_mailbox_id or 0)
+        step = round_.find_step(lead.campaign_id, lead.retry_step_id)
+        if mailbox and step and round_.passes(lead):
+            variants = round_.variants.get(step.id, ())
+            variant = next((variant for variant in variants if variant.id == lead.retry_variant_id), None)
+            round_.take(Pick(lead, mailbox, step, variant))
+
+
+async def _pick_due(db: Db, round_: Round) -> None:
+    """Each mailbox that is still free, the one idle longest first, gets what its turn is."""
+    queues = Queues(await _list_follow_ups(db, round_))
+    takers = _takers(round_, queues)
+    if takers and not round_.is_full:
+        queues.new = await _lock_new_leads(db, round_, takers)
+    if any(queues.new.values()):
+        queues.reserved = await _count_reserved(db, round_, {pair.mailbox_id for pair in takers})
+    pairs = _by_mailbox(round_)
+    for mailbox in rotation.idle_longest_first(round_.mailboxes[mailbox_id] for mailbox_id in pairs):
+        if round_.is_full:
+            return
+        _serve(round_, mailbox, pairs[mailbox.id], queues)
+
+
+@dataclass
+class Queues:
+    """Who waits: follow-ups by campaign and mailbox, new leads by campaign, and what is kept free for the former."""
+
+    follow_ups: dict[tuple[int, int], list[LeadFacts]]
+    new: dict[int, list[LeadFacts]] = field(default_factory=dict)
+    reserved: dict[int, int] = field(default_factory=dict)
+
+
+def _by_mailbox(round_: Round) -> dict[int, list[Pair]]:
+    pairs: dict[int, list[Pair]] = {}
+    for pair in round_.ready:
+        if pair.mailbox_id in round_.mailboxes:
+            pairs.setdefault(pair.mailbox_id, []).append(pair)
+    return pairs
+
+
+def _serve(round_: Round, mailbox: MailboxFacts, pairs: Sequence[Pair], queues: Queues) -> None:
+    """Offer the mailbox one lead after the other until it has a mail."""
+
+    def choose(pair: Pair) -> Kind:
+        return turns.first_choice(round_.campaigns[pair.campaign_id], round_.day(pair.campaign_id), mailbox)
+
+    for kind, pair in turns.in_order(pairs, choose):
+        for queue in _queues(round_, kind, pair, mailbox, queues):
+            while lead := _next(queue, mailbox):
+                if round_.passes(lead):
+                    round_.offer(lead, mailbox)
+                if mailbox.id not in round_.mailboxes:
+                    return
+
+
+def _queues(round_: Round, kind: Kind, pair: Pair, mailbox: MailboxFacts, queues: Queues) -> Iterator[list[LeadFacts]]:
+    """Who waits for this mailbox; a first mail of a subsequence follows on what came before."""
+    campaign = round_.campaigns[pair.campaign_id]
+    is_subsequence = campaign.parent_campaign_id is not None
+    if kind is Kind.FOLLOW_UP:
+        yield queues.follow_ups.get((pair.campaign_id, pair.mailbox_id), [])
+    if is_subsequence == (kind is Kind.FOLLOW_UP) and round_.new_leads_left(campaign.id) > 0:
+        reserved = 0 if is_subsequence else queues.reserved.get(mailbox.id, 0)
+        if limits.room_for_new_leads(mailbox, reserved, campaign.follow_up_percentage) > 0:
+            yield queues.new.get(campaign.id, [])
+
+
+def _next(queue: list[LeadFacts], mailbox: MailboxFacts) -> LeadFacts | None:
+    """Take out the first that may go from this mailbox: one for which another was chosen already may not."""
+    for index, lead in enumerate(queue):
+        if lead.mailbox_id in (None, mailbox.id):
+            return queue.pop(index)
+    return None
+
+
+async def _list_follow_ups(db: Db, round_: Round) -> dict[tuple[int, int], list[LeadFacts]]:
+    """Return who is due, by campaign and mailbox. Of many mailboxes those that were idle longest; the rest wait."""
+    free = [pair for pair in round_.ready if pair.mailbox_id in round_.mailboxes]
+    rows = await store.list_due_follow_ups(db, free, round_.now, each=_FOLLOW_UPS_EACH) if free else []
+    due = rotation.idle_longest_first(round_.mailboxes[mailbox_id] for mailbox_id in {row.mailbox_id for row in rows})
+    for mailbox in due[MOST_MAILS:]:
+        del round_.mailboxes[mailbox.id]
+    found: dict[tuple[int, int], list[LeadFacts]] = {}
+    for lead in await _list_in_order(db, [row.id for row in rows if row.mailbox_id in round_.mailboxes]):
+        if lead.mailbox_id is not None and round_.passes(lead):
+            found.setdefault((lead.campaign_id, lead.mailbox_id), []).append(lead)
+    return found
+
+
+def _takers(round_: Round, queues: Queues) -> list[Pair]:
+    """Which mailboxes may get a new lead of which campaign in this round."""
+    served = {mailbox_id for _, mailbox_id in queues.follow_ups}
+    open_for_new = set(round_.open_for_new())
+    return [
+        pair
+        for pair in round_.ready
+        if pair.mailbox_id in round_.mailboxes
+        and pair.campaign_id in open_for_new
+        and (pair.mailbox_id not in served or not _serves_follow_ups_first(round_.campaigns[pair.campaign_id]))
+    ]
+
+
+def _serves_follow_ups_first(campaign: CampaignFacts) -> bool:
+    """Whatever the counters say."""
+    return campaign.follow_up_percentage == turns.ALL and campaign.parent_campaign_id is None
+
+
+async def _lock_new_leads(db: Db, round_: Round, takers: Iterable[Pair]) -> dict[int, list[LeadFacts]]:
+    wanted = Counter(pair.campaign_id for pair in takers)
+    for campaign_id, count in wanted.items():
+        wanted[campaign_id] = min(count, round_.new_leads_left(campaign_id), MOST_MAILS - len(round_.picks))
+    ids = await store.lock_new_leads(db, wanted, round_.now, mailbox_ids=round_.mailboxes)
+    queues: dict[int, list[LeadFacts]] = {}
+    for lead in await _list_in_order(db, ids):
+        queues.setdefault(lead.campaign_id, []).append(lead)
+    return queues
+
+
+async def _count_reserved(db: Db, round_: Round, mailbox_ids: AbstractSet[int]) -> dict[int, int]:
+    """Follow-ups that fall due before the last window of today closes keep their place."""
+    closes_at = max(
+        window.closes_at
+        for campaign in round_.campaigns.values()
+        if campaign.schedule and (window := campaign.schedule.window_at(round_.now))
+    )
+    pairs = [pair for pair in round_.pairs if pair.mailbox_id in mailbox_ids]
+    most = max(round_.mailboxes[mailbox_id].max_email_per_day for mailbox_id in mailbox_ids)
+    return await store.count_reserved(db, pairs, closes_at, at_most=most)
+
+
+async def _list_in_order(db: Db, ids: Sequence[int]) -> list[LeadFacts]:
+    if not ids:
+        return []
+    leads = {lead.id: lead for lead in await store.list_leads(db, ids)}
+    return [leads[lead_id] for lead_id in ids if lead_id in leads]
