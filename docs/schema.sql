@@ -1042,6 +1042,10 @@ CREATE UNIQUE INDEX block_list_entry ON public.block_list USING btree (user_id, 
 
 CREATE INDEX campaign_leads_follow_up ON public.campaign_leads USING btree (mailbox_id, campaign_id, due_at) WHERE (status = 'INPROGRESS'::text);
 
+CREATE INDEX campaign_leads_held ON public.campaign_leads USING btree (campaign_id, hold_until) WHERE (hold_until IS NOT NULL);
+
+CREATE INDEX campaign_leads_later ON public.campaign_leads USING btree (campaign_id, due_at) WHERE ((status = 'STARTED'::text) AND (due_at IS NOT NULL));
+
 CREATE INDEX campaign_leads_lead_id ON public.campaign_leads USING btree (lead_id);
 
 CREATE INDEX campaign_leads_page ON public.campaign_leads USING btree (campaign_id, id);

@@ -92,7 +92,7 @@ class Outbound:
 
     async def start(self, attempts: Sequence[Attempt]) -> None:
         """Hand the claimed mails over, side by side; the recorder notes what becomes of them."""
-        for ready in await self._prepare(attempts) if attempts else ():
+        for ready in await self.prepare(attempts) if attempts else ():
             task = asyncio.create_task(self._submit(ready))
             self._in_flight.add(task)
             task.add_done_callback(self._in_flight.discard)
@@ -101,12 +101,12 @@ class Outbound:
         """The identity of a mail: the same whenever it is asked for, and nobody can guess it."""
         return UUID(bytes=self._vault.sign(f"{campaign_lead_id}|{step_id}".encode(), purpose="stats_id"), version=4)
 
-    async def _prepare(self, attempts: Sequence[Attempt]) -> list[Ready]:
+    async def prepare(self, attempts: Sequence[Attempt]) -> list[Ready]:
         """Write the mails and mark them as being handed over. One that fails unforeseen does not stop the others."""
         try:
             return await self._hand_over(attempts)
         except (DeadlockDetected, SerializationFailure):
-            return await self._prepare(attempts)
+            return await self.prepare(attempts)
         except psycopg.OperationalError:
             raise  # the engine starts anew and finds what it has claimed
         except Exception:
@@ -114,7 +114,7 @@ class Outbound:
             if len(attempts) == 1:
                 await self._set_aside(attempts[0])
                 return []
-        return [ready for attempt in attempts for ready in await self._prepare([attempt])]
+        return [ready for attempt in attempts for ready in await self.prepare([attempt])]
 
     async def _hand_over(self, attempts: Sequence[Attempt]) -> list[Ready]:
         """All in one transaction; those that may not go any more are released."""

@@ -56,7 +56,7 @@ class Recorder:
         """Try until the database takes them; if one of them cannot be stored, it does not stop the others."""
         while True:
             try:
-                await self._record(results)
+                await self.record(results)
             except psycopg.OperationalError as error:
                 log.warning("outcomes wait for the database", count=len(results), reason=describe_failure(error))
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -72,8 +72,8 @@ class Recorder:
             else:
                 return
 
-    async def _record(self, results: Sequence[Result]) -> None:
-        """Campaigns end in a transaction of their own: who locks a campaign locks its leads after it."""
+    async def record(self, results: Sequence[Result]) -> None:
+        """Store these now. Campaigns end in a transaction of their own: who locks one locks its leads after it."""
         async with self._database.transaction() as db:
             touched = await record.record(db, results)
         if not touched:

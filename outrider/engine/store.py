@@ -73,6 +73,7 @@ async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_
                   JOIN campaigns AS c ON c.id = cm.campaign_id
                  WHERE cm.mailbox_id = m.id
                    AND c.status = 'ACTIVE'
+                   AND (NOT %(only_free)s OR cm.next_send_at IS NULL OR cm.next_send_at <= %(now)s)
                )
         """,
         {"engine_id": engine_id, "now": now, "today": now.date(), "only_free": only_free},
@@ -93,6 +94,16 @@ async def list_pairs(db: Db, mailbox_ids: Sequence[int]) -> list[Pair]:
         """,
         {"mailbox_ids": as_ids(mailbox_ids)},
     )
+
+
+async def list_attached_ids(db: Db, user_id: int, campaign_id: int) -> list[int]:
+    """Return the mailboxes of a campaign."""
+    rows = await fetch_dicts(
+        db,
+        "SELECT mailbox_id FROM campaign_mailboxes WHERE user_id = %(user_id)s AND campaign_id = %(campaign_id)s",
+        {"user_id": user_id, "campaign_id": campaign_id},
+    )
+    return [row["mailbox_id"] for row in rows]
 
 
 async def list_campaigns(db: Db, campaign_ids: Sequence[int]) -> list[CampaignFacts]:
@@ -231,6 +242,90 @@ async def list_due_retries(db: Db, pairs: Sequence[Pair], now: datetime, *, open
         },
     )
     return [row["campaign_lead_id"] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """When the first lead of its kind may be mailed: a follow-up or retry of this mailbox, or a new lead (None)."""
+
+    campaign_id: int
+    mailbox_id: int | None
+    at: datetime
+
+
+async def list_waits(db: Db, pairs: Sequence[Pair], now: datetime) -> list[Wait]:
+    """Return the earliest due lead of each kind for these pairs; what is due already has a moment in the past."""
+    return await fetch_all(
+        db,
+        Wait,
+        """
+        WITH pair AS (
+            SELECT * FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[]) AS p (campaign_id, mailbox_id)
+        ), campaign AS (
+            SELECT DISTINCT campaign_id FROM pair
+        )
+        SELECT pair.campaign_id, pair.mailbox_id, due.at
+          FROM pair
+         CROSS JOIN LATERAL (
+                SELECT cl.due_at AS at
+                  FROM campaign_leads AS cl
+                 WHERE cl.mailbox_id = pair.mailbox_id
+                   AND cl.campaign_id = pair.campaign_id
+                   AND cl.status = 'INPROGRESS'
+                   AND cl.due_at IS NOT NULL
+                   AND cl.hold_until IS NULL
+                 ORDER BY cl.due_at
+                 LIMIT 1
+               ) AS due
+         UNION ALL
+        SELECT cl.campaign_id, cl.mailbox_id, min(greatest(cl.due_at, cl.hold_until))
+          FROM campaign
+          JOIN campaign_leads AS cl ON cl.campaign_id = campaign.campaign_id
+         WHERE cl.hold_until IS NOT NULL
+           AND cl.status IN ('STARTED', 'INPROGRESS')
+           AND (cl.status = 'STARTED' OR cl.due_at IS NOT NULL)
+         GROUP BY cl.campaign_id, cl.mailbox_id
+         UNION ALL
+        SELECT d.campaign_id, d.mailbox_id, min(d.retry_at)
+          FROM pair
+          JOIN dispatches AS d ON d.mailbox_id = pair.mailbox_id AND d.campaign_id = pair.campaign_id
+         WHERE d.state = 'DEFERRED'
+         GROUP BY d.campaign_id, d.mailbox_id
+         UNION ALL
+        SELECT campaign.campaign_id, NULL, %(now)s
+          FROM campaign
+         CROSS JOIN LATERAL (
+                SELECT
+                  FROM campaign_leads AS cl
+                 WHERE cl.campaign_id = campaign.campaign_id
+                   AND cl.status BETWEEN 'STARTED' AND 'STARTED' -- as in lock_new_leads
+                   AND cl.due_at IS NULL
+                   AND cl.hold_until IS NULL
+                   AND cl.hold_code IS DISTINCT FROM 'MANUAL_STEP'
+                   AND NOT EXISTS (SELECT FROM dispatches AS d WHERE d.campaign_lead_id = cl.id)
+                 ORDER BY cl.status, cl.id
+                 LIMIT 1
+               ) AS new
+         UNION ALL
+        SELECT campaign.campaign_id, NULL, later.at
+          FROM campaign
+         CROSS JOIN LATERAL (
+                SELECT cl.due_at AS at
+                  FROM campaign_leads AS cl
+                 WHERE cl.campaign_id = campaign.campaign_id
+                   AND cl.status = 'STARTED'
+                   AND cl.due_at IS NOT NULL
+                   AND cl.hold_until IS NULL
+                 ORDER BY cl.due_at
+                 LIMIT 1
+               ) AS later
+        """,
+        {
+            "campaign_ids": as_ids(pair.campaign_id for pair in pairs),
+            "mailbox_ids": as_ids(pair.mailbox_id for pair in pairs),
+            "now": now,
+        },
+    )
 
 
 async def lock_campaigns(db: Db, campaign_ids: Iterable[int]) -> None:

@@ -80,6 +80,23 @@ class Clock:
         await asyncio.sleep(max(0.0, wait.total_seconds()))
 
 
+class StandingClock(Clock):
+    """Stands still until it is moved: for the forecast and the simulation, which need no waiting."""
+
+    __slots__ = ("_time",)
+    _time: datetime
+
+    def __init__(self, time: datetime) -> None:
+        super().__init__()
+        self.move_to(time)
+
+    def move_to(self, time: datetime) -> None:
+        object.__setattr__(self, "_time", time)
+
+    def now(self) -> datetime:
+        return self._time
+
+
 def _machine_time() -> datetime:
     return datetime.now(UTC)
 

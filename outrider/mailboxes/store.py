@@ -251,6 +251,19 @@ async def update_mailbox(db: Db, mailbox: Mailbox) -> None:
     )
 
 
+async def update_daily_caps(db: Db, user_id: int, mailbox_ids: Sequence[int], cap: int, *, now: datetime) -> None:
+    await execute(
+        db,
+        """
+        UPDATE mailboxes
+           SET max_email_per_day = %(cap)s, updated_at = %(now)s
+         WHERE user_id = %(user_id)s
+           AND id = ANY(%(ids)s)
+        """,
+        {"user_id": user_id, "ids": list(mailbox_ids), "cap": cap, "now": now},
+    )
+
+
 async def delete_mailboxes(
     db: Db, user_id: int, mailbox_ids: Sequence[int], *, client_id: int | None, now: datetime
 ) -> list[int]:

@@ -1,0 +1,100 @@
+"""The real engine without its loops: every step is called, on a clock that is moved from one moment to the next.
+
+The forecast runs it on a scratch copy, the simulation on a database of its own with people and faults. There is no
+second implementation of any rule: only the mail servers are played, by `submit`.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from outrider.campaigns import actions as campaigns
+from outrider.engine import foresight, store
+from outrider.engine.outbound import Outbound, Ready
+from outrider.engine.planner import Attempt
+from outrider.engine.record import Result
+from outrider.engine.recorder import Recorder
+from outrider.engine.render import Renderer
+from outrider.engine.senders import Senders
+from outrider.kit.clock import StandingClock
+from outrider.kit.crypto import Vault
+from outrider.kit.db import Database
+from outrider.leads import progress
+from outrider.mail.smtp import Outcome, Submitter
+
+Submit = Callable[[Ready], Outcome]
+
+
+class Rehearsal:
+    """One engine that holds its leases already; `turn` does all that is due at the clock's moment."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: StandingClock,
+        vault: Vault,
+        *,
+        engine_id: UUID,
+        tracking_url: str,
+        submit: Submit,
+    ) -> None:
+        self.clock = clock
+        self.engine_id = engine_id
+        self._database = database
+        self._submit = submit
+        self._recorder = Recorder(database, clock)
+        self._outbound = Outbound(
+            database,
+            clock,
+            vault,
+            engine_id=engine_id,
+            senders=Senders(vault, tracking_url=tracking_url),
+            renderer=Renderer(vault),
+            submitter=Submitter(),
+            recorder=self._recorder,
+            on_sent=lambda _mailbox_id, _raw: None,
+        )
+
+    async def turn(self) -> list[Result]:
+        """Send what is due now, mail after mail until nothing is; returns what became of them."""
+        results: list[Result] = []
+        while claimed := await self.claim():
+            results += await self.record(self.submit(await self.hand_over(claimed)))
+        if not results:
+            await self.complete_campaigns()
+        return results
+
+    async def claim(self) -> list[Attempt]:
+        return await self._outbound.claim_due()
+
+    async def hand_over(self, claimed: Sequence[Attempt]) -> list[Ready]:
+        return await self._outbound.prepare(claimed)
+
+    def submit(self, ready: Sequence[Ready]) -> list[Result]:
+        return [
+            Result(
+                attempt=mail.attempt,
+                outcome=self._submit(mail),
+                at=self.clock.now(),
+                tries=mail.handover.attempt_count - 1,
+                first_tried_at=mail.handover.first_tried_at,
+            )
+            for mail in ready
+        ]
+
+    async def record(self, results: Sequence[Result]) -> Sequence[Result]:
+        if results:
+            await self._recorder.record(results)
+        return results
+
+    async def complete_campaigns(self) -> None:
+        """Those without a lead on its way, also if the last one left by another way than a mail."""
+        async with self._database.transaction() as db:
+            active = await store.list_active_campaign_ids(db)
+            for user_id, campaign_id in await progress.list_finished_campaigns(db, active):
+                await campaigns.complete(db, user_id, campaign_id, self.clock.now())
+
+    async def next_moment(self) -> datetime | None:
+        """When to come back; None if nothing is left to do."""
+        async with self._database.transaction() as db:
+            return await foresight.next_moment(db, self.engine_id, self.clock.now())

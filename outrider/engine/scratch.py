@@ -1,0 +1,147 @@
+"""A scratch copy of what the engine works on: temporary tables that hide the real ones from the very same code.
+
+For the forecast: the real engine runs on the copy, and nothing of it is ever seen or kept. The connection looks for
+tables in its temporary schema only: a table that is missing there is an error, never the real one.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import datetime
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+
+from outrider.engine.worker import PLANS
+from outrider.kit.db import Database, Db, connection_text, execute, fetch_dicts
+
+_LOCK = 7432  # one at a time for each account
+_SETTINGS = {**PLANS, "temp_buffers": "64MB"}
+_LEADS: LiteralString = "SELECT id FROM pg_temp.campaign_leads"
+_CAMPAIGNS: LiteralString = "SELECT id FROM pg_temp.campaigns"
+_MAILBOXES: LiteralString = "SELECT id FROM pg_temp.mailboxes"
+
+# Table and condition on its rows (`this`), in this order: later ones look at earlier ones.
+_ROWS: tuple[tuple[LiteralString, LiteralString], ...] = (
+    (
+        "campaigns",
+        """
+        this.user_id = %(user_id)s
+        AND this.id IN (
+            -- it, those that share a mailbox with it, those that share one with these, and so on
+            WITH RECURSIVE related AS (
+                SELECT %(campaign_id)s::bigint AS id
+                 UNION
+                SELECT theirs.campaign_id
+                  FROM related
+                  JOIN public.campaign_mailboxes AS mine ON mine.campaign_id = related.id
+                  JOIN public.campaign_mailboxes AS theirs ON theirs.mailbox_id = mine.mailbox_id
+                  JOIN public.campaigns AS c ON c.id = theirs.campaign_id AND c.status = 'ACTIVE'
+            )
+            SELECT id FROM related)
+        """,
+    ),
+    ("steps", f"this.campaign_id IN ({_CAMPAIGNS})"),
+    ("variants", f"this.campaign_id IN ({_CAMPAIGNS})"),
+    ("variant_counts", "this.variant_id IN (SELECT id FROM pg_temp.variants)"),
+    ("campaign_days", f"this.campaign_id IN ({_CAMPAIGNS}) AND this.day >= %(now)s::date - 2"),
+    ("campaign_mailboxes", f"this.campaign_id IN ({_CAMPAIGNS})"),
+    (
+        "mailboxes",
+        """
+        this.user_id = %(user_id)s
+        AND (this.id IN (SELECT mailbox_id FROM pg_temp.campaign_mailboxes) OR this.id = ANY(%(mailbox_ids)s))
+        """,
+    ),
+    ("mailbox_states", f"this.mailbox_id IN ({_MAILBOXES})"),
+    ("mailbox_days", f"this.mailbox_id IN ({_MAILBOXES}) AND this.day >= %(now)s::date - 2"),
+    (
+        "campaign_leads",  # those of a campaign that is started anew may go on where there were no more steps
+        f"""
+        (this.campaign_id IN ({_CAMPAIGNS}) AND this.status IN ('STARTED', 'INPROGRESS', 'PAUSED'))
+        OR (this.campaign_id IN (SELECT id FROM pg_temp.campaigns WHERE status = 'COMPLETED')
+            AND this.status = 'COMPLETED')
+        """,  # noqa: S608 - constants
+    ),
+    ("leads", "this.id IN (SELECT lead_id FROM pg_temp.campaign_leads)"),
+    ("block_list", "this.user_id = %(user_id)s"),
+    ("dispatches", f"this.campaign_lead_id IN ({_LEADS})"),
+    ("messages", f"this.campaign_lead_id IN ({_LEADS})"),
+    (
+        "messages",  # of other leads, for the cap of 24 hours
+        f"""
+        this.mailbox_id IN ({_MAILBOXES})
+        AND this.step_id IS NOT NULL
+        AND this.claimed_at > %(now)s - interval '1 day'
+        ON CONFLICT DO NOTHING
+        """,
+    ),
+)
+
+
+class Scratch(Database):
+    """One connection: whoever asks for a transaction works in the one that is open."""
+
+    def __init__(self, database: Database, db: Db) -> None:
+        super().__init__(database.url, database.pool)
+        self.db = db
+
+    def transaction(self) -> AbstractAsyncContextManager[Db]:
+        return nullcontext(self.db)
+
+    def connection(self) -> AbstractAsyncContextManager[Db]:
+        return nullcontext(self.db)
+
+
+@asynccontextmanager
+async def scratch_copy(
+    database: Database, user_id: int, campaign_id: int, now: datetime, *, mailbox_ids: Sequence[int] = ()
+) -> AsyncIterator[Scratch]:
+    """Copy a campaign, every ACTIVE one that it shares mailboxes with, and all that their mails depend on.
+
+    `mailbox_ids`: further mailboxes to copy. Everything is gone when the block ends.
+    """
+    params = {"user_id": user_id, "campaign_id": campaign_id, "now": now, "mailbox_ids": list(mailbox_ids)}
+    async with await psycopg.AsyncConnection.connect(connection_text(database.url, _SETTINGS)) as db:
+        await execute(
+            db, "SELECT pg_advisory_lock(%(kind)s, %(user_id)s::integer)", {"kind": _LOCK, "user_id": user_id}
+        )
+        columns = await _copy_shapes(db)
+        await _copy_rows(db, columns, params)
+        await execute(db, "SET search_path = pg_temp, pg_catalog")
+        await db.commit()  # of temporary tables: rows that are changed again and again are cleared away only after one
+        yield Scratch(database, db)
+
+
+async def _copy_shapes(db: Db) -> dict[str, list[str]]:
+    """Make an empty copy of every table; returns the columns of each that are stored."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT c.relname AS name,
+               array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE a.attgenerated = '') AS columns
+          FROM pg_class AS c
+          JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         WHERE c.relnamespace = 'public'::regnamespace
+           AND c.relkind = 'r'
+           AND c.relname NOT LIKE 'procrastinate%%'
+         GROUP BY c.relname
+        """,
+    )
+    statement = sql.SQL("CREATE TEMPORARY TABLE {0} (LIKE public.{0} INCLUDING ALL)")
+    await db.execute(sql.SQL("; ").join(statement.format(sql.Identifier(row["name"])) for row in rows))
+    return {row["name"]: row["columns"] for row in rows}
+
+
+async def _copy_rows(db: Db, columns: Mapping[str, Sequence[str]], params: Mapping[str, object]) -> None:
+    statement = sql.SQL("INSERT INTO pg_temp.{0} ({1}) SELECT {1} FROM public.{0} AS this WHERE ")
+    for table, condition in _ROWS:
+        names = sql.SQL(", ").join(map(sql.Identifier, columns[table]))
+        await db.execute(statement.format(sql.Identifier(table), names) + sql.SQL(condition), params)
+    # Rows that are made here must not get the number of one that was copied.
+    await execute(
+        db,
+        """
+        SELECT setval(pg_get_serial_sequence('pg_temp.messages', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM messages))
+        """,
+    )
