@@ -18,7 +18,7 @@ from outrider.engine.planner import Round, load_campaigns
 from outrider.engine.record import Result
 from outrider.engine.rehearsal import Rehearsal
 from outrider.engine.schedule import Window
-from outrider.engine.scratch import scratch_copy
+from outrider.engine.scratch import Scratch, scratch_copy
 from outrider.engine.survey import explain
 from outrider.kit.clock import StandingClock
 from outrider.kit.crypto import Vault
@@ -28,7 +28,7 @@ from outrider.mailboxes import state
 from outrider.mailboxes.store import update_daily_caps
 
 _LONGEST = timedelta(days=366)
-_TURNS_IN_A_TRANSACTION = 20
+_TURNS_BETWEEN_SETTLING = 20
 _TAKEN: Outcome = Accepted(250, None, "foreseen")
 _NOTHING_LEFT = Hold("NOTHING_DUE", "Everything that was due had been sent.")
 _PACE = Hold("GAP", "Each mailbox pauses between two mails. A shorter pause or more mailboxes would send more.")
@@ -112,7 +112,7 @@ async def forecast(
             submit=lambda _mail: _TAKEN,
         )
         await _lease(scratch.db, rehearsal)
-        return await _Foreseeing(scratch.db, rehearsal, user_id, campaign_id).run()
+        return await _Foreseeing(scratch, rehearsal, user_id, campaign_id).run()
 
 
 async def _prepare(
@@ -155,8 +155,9 @@ async def _lease(db: Db, rehearsal: Rehearsal) -> None:
 
 
 class _Foreseeing:
-    def __init__(self, db: Db, rehearsal: Rehearsal, user_id: int, campaign_id: int) -> None:
-        self._db = db
+    def __init__(self, scratch: Scratch, rehearsal: Rehearsal, user_id: int, campaign_id: int) -> None:
+        self._scratch = scratch
+        self._db = scratch.db
         self._rehearsal = rehearsal
         self._user_id = user_id
         self._campaign_id = campaign_id
@@ -176,8 +177,8 @@ class _Foreseeing:
             await self._note_end_of_day(moment, is_complete=is_complete)
             clock.move_to(moment)
             turns += 1
-            if turns % _TURNS_IN_A_TRANSACTION == 0:
-                await self._db.commit()
+            if turns % _TURNS_BETWEEN_SETTLING == 0:
+                await self._scratch.settle()
         await self._note_end_of_day(since + _LONGEST, is_complete=is_complete)
         left = [] if is_complete else await explain(self._db, self._user_id, self._campaign_id, clock.now())
         return Forecast(

@@ -80,7 +80,10 @@ _ROWS: tuple[tuple[LiteralString, LiteralString], ...] = (
 
 
 class Scratch(Database):
-    """One connection: whoever asks for a transaction works in the one that is open."""
+    """One connection: whoever asks for a transaction works in the one that is open.
+
+    `settle` now and then: rows that are changed again and again are cleared away only after a commit.
+    """
 
     def __init__(self, database: Database, db: Db) -> None:
         super().__init__(database.url, database.pool)
@@ -91,6 +94,9 @@ class Scratch(Database):
 
     def connection(self) -> AbstractAsyncContextManager[Db]:
         return nullcontext(self.db)
+
+    async def settle(self) -> None:
+        await self.db.commit()
 
 
 @asynccontextmanager
@@ -109,8 +115,9 @@ async def scratch_copy(
         columns = await _copy_shapes(db)
         await _copy_rows(db, columns, params)
         await execute(db, "SET search_path = pg_temp, pg_catalog")
-        await db.commit()  # of temporary tables: rows that are changed again and again are cleared away only after one
-        yield Scratch(database, db)
+        scratch = Scratch(database, db)
+        await scratch.settle()
+        yield scratch
 
 
 async def _copy_shapes(db: Db) -> dict[str, list[str]]:
@@ -138,10 +145,21 @@ async def _copy_rows(db: Db, columns: Mapping[str, Sequence[str]], params: Mappi
     for table, condition in _ROWS:
         names = sql.SQL(", ").join(map(sql.Identifier, columns[table]))
         await db.execute(statement.format(sql.Identifier(table), names) + sql.SQL(condition), params)
-    # Rows that are made here must not get the number of one that was copied.
-    await execute(
+    await _number_on(db)
+
+
+async def _number_on(db: Db) -> None:
+    """Rows that are made here must not get the number of one that was copied."""
+    rows = await fetch_dicts(
         db,
         """
-        SELECT setval(pg_get_serial_sequence('pg_temp.messages', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM messages))
+        SELECT c.relname AS name, pg_get_serial_sequence(format('pg_temp.%%I', c.relname), 'id') AS sequence
+          FROM pg_class AS c
+          JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'id' AND a.attidentity <> ''
+         WHERE c.relnamespace = pg_my_temp_schema()
         """,
     )
+    statement = sql.SQL("SELECT setval({0}, coalesce(max(id), 0) + 1) FROM pg_temp.{1}")
+    for row in rows:
+        if row["name"] in {table for table, _ in _ROWS}:
+            await db.execute(statement.format(sql.Literal(row["sequence"]), sql.Identifier(row["name"])))
