@@ -14,9 +14,9 @@ from outrider.campaigns.models import CampaignStatus, StatusVerb
 from outrider.campaigns.store import load_campaign
 from outrider.engine import gates, recovery, store
 from outrider.engine.gates import Case, Hold
-from outrider.engine.planner import Round, load_campaigns
 from outrider.engine.record import Result
 from outrider.engine.rehearsal import Rehearsal
+from outrider.engine.rounds import Round, load_campaigns
 from outrider.engine.schedule import Window
 from outrider.engine.scratch import Scratch, scratch_copy
 from outrider.engine.survey import explain

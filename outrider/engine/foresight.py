@@ -11,7 +11,7 @@ from uuid import UUID
 from outrider.engine import gates, limits, store
 from outrider.engine.facts import CampaignFacts, MailboxFacts, Pair
 from outrider.engine.gates import Case
-from outrider.engine.planner import load_campaigns
+from outrider.engine.rounds import load_campaigns
 from outrider.engine.store import Wait
 from outrider.kit.db import Db
 

@@ -11,10 +11,10 @@ from uuid import UUID
 from outrider.campaigns import actions as campaigns
 from outrider.engine import foresight, store
 from outrider.engine.outbound import Outbound, Ready
-from outrider.engine.planner import Attempt
 from outrider.engine.record import Result
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Renderer
+from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Senders
 from outrider.kit.clock import StandingClock
 from outrider.kit.crypto import Vault
