@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 from outrider.analytics import api as analytics
 from outrider.campaigns import api as campaigns
 from outrider.config import SettingError, Settings, load_settings
+from outrider.engine import api as engine
 from outrider.kit import health, metrics
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault, load_or_create_secret_key, set_vault
@@ -49,6 +50,7 @@ APIS: tuple[Api, ...] = (
     imports.api,
     messages.api,
     analytics.api,
+    engine.api,
     webhooks.api,
 )
 """Every slice with routes under /api/v1 adds its line here."""

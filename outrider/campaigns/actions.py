@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from outrider.campaigns import store
 from outrider.campaigns.models import (
+    BOUNCE_LIMIT,
     Campaign,
     CampaignStatus,
     CampaignStatusChanged,
@@ -211,7 +212,17 @@ async def _move(
     bounce_rate: str | None = None,
     threshold: str | None = None,
 ) -> None:
-    await store.update_status(db, campaign, status, now=now)
+    is_auto_pause = bounce_rate is not None
+    await store.update_status(
+        db,
+        campaign,
+        status,
+        now=now,
+        hold_code=BOUNCE_LIMIT if is_auto_pause else None,
+        hold_text=f"Paused by itself: {bounce_rate}% of the contacted leads bounced, the limit is {threshold}%."
+        if is_auto_pause
+        else None,
+    )
     await emit(
         db,
         CampaignStatusChanged(

@@ -22,6 +22,19 @@ class CampaignStatus(StrEnum):
     ARCHIVED = "ARCHIVED"
 
 
+BOUNCE_LIMIT = "BOUNCE_LIMIT"
+"""The reason that a PAUSED campaign keeps when it was not a person who paused it."""
+_NOT_ACTIVE = {
+    CampaignStatus.STOPPED: "A stopped campaign cannot be started again; duplicate it.",
+    CampaignStatus.COMPLETED: "Every lead has got all its mails. Add leads to go on.",
+}
+
+
+def why_not_active(status: CampaignStatus) -> str:
+    """A sentence for a person: what the campaign is, and how it sends again."""
+    return f"The campaign is {status.lower()}. {_NOT_ACTIVE.get(status, 'Start it to send.')}"
+
+
 class StatusVerb(StrEnum):
     """What a person can ask of a campaign."""
 

@@ -171,19 +171,37 @@ async def update_campaign(db: Db, campaign: Campaign) -> None:
     )
 
 
-async def update_status(db: Db, campaign: Campaign, status: CampaignStatus, *, now: datetime) -> None:
-    """STOPPED is remembered through ARCHIVED; a start by hand begins a new count of bounces (decision 11)."""
+async def update_status(
+    db: Db,
+    campaign: Campaign,
+    status: CampaignStatus,
+    *,
+    now: datetime,
+    hold_code: str | None = None,
+    hold_text: str | None = None,
+) -> None:
+    """STOPPED is remembered through ARCHIVED; the reason not to send is that of the new status."""
     await execute(
         db,
         """
         UPDATE campaigns
         SET status = %(status)s,
             is_stopped_for_good = is_stopped_for_good OR status = 'STOPPED',
+            hold_code = %(hold_code)s,
+            hold_text = %(hold_text)s,
+            hold_until = NULL,
             updated_at = %(now)s
         WHERE id = %(id)s
           AND user_id = %(user_id)s
         """,
-        {"id": campaign.id, "user_id": campaign.user_id, "status": status, "now": now},
+        {
+            "id": campaign.id,
+            "user_id": campaign.user_id,
+            "status": status,
+            "hold_code": hold_code,
+            "hold_text": hold_text,
+            "now": now,
+        },
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 
+from outrider.campaigns.models import CampaignStatus, why_not_active
 from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts
 
 
@@ -51,11 +52,7 @@ def campaign_is_active(case: Case) -> Hold | None:
     campaign = case.campaign
     if campaign is None or campaign.status == "ACTIVE":
         return None
-    advice = {
-        "STOPPED": "A stopped campaign cannot be started again; duplicate it.",
-        "COMPLETED": "Every lead has got all its mails. Add leads to go on.",
-    }.get(campaign.status, "Start it to send.")
-    return Hold("CAMPAIGN_NOT_ACTIVE", f"The campaign is {campaign.status.lower()}. {advice}")
+    return Hold("CAMPAIGN_NOT_ACTIVE", why_not_active(CampaignStatus(campaign.status)))
 
 
 def sequence_has_steps(case: Case) -> Hold | None:

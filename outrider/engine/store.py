@@ -17,7 +17,7 @@ _PLANNING_LOCK = 7431
 
 
 async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_free: bool) -> list[MailboxFacts]:
-    """Return the mailboxes of this engine that serve an ACTIVE campaign; `only_free`: just those that may send now."""
+    """Return the mailboxes of this engine; `only_free`: just those that serve an ACTIVE campaign and may send now."""
     return await fetch_all(
         db,
         MailboxFacts,
@@ -67,14 +67,14 @@ async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_
                     AND m.is_smtp_success
                     AND NOT m.is_suspended
                     AND flight.mail_count = 0))
-           AND EXISTS (
+           AND (NOT %(only_free)s OR EXISTS (
                 SELECT
                   FROM campaign_mailboxes AS cm
                   JOIN campaigns AS c ON c.id = cm.campaign_id
                  WHERE cm.mailbox_id = m.id
                    AND c.status = 'ACTIVE'
-                   AND (NOT %(only_free)s OR cm.next_send_at IS NULL OR cm.next_send_at <= %(now)s)
-               )
+                   AND (cm.next_send_at IS NULL OR cm.next_send_at <= %(now)s)
+               ))
         """,
         {"engine_id": engine_id, "now": now, "today": now.date(), "only_free": only_free},
     )
@@ -541,53 +541,4 @@ async def list_texts(db: Db, step_ids: Sequence[int], variant_ids: Sequence[int]
          WHERE id = ANY(%(variant_ids)s)
         """,
         {"step_ids": list(step_ids), "variant_ids": list(variant_ids)},
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class UnfinishedLead:
-    """A lead that has not got all its mails, with every reason that is stored for it."""
-
-    id: int
-    status: str
-    hold_reason: str | None
-    due_at: datetime | None
-    hold_code: str | None
-    hold_text: str | None
-    hold_until: datetime | None
-    campaign_hold_code: str | None
-    campaign_hold_text: str | None
-    campaign_hold_until: datetime | None
-    mailbox_hold_code: str | None
-    mailbox_hold_text: str | None
-    mailbox_hold_until: datetime | None
-
-
-async def list_unfinished_leads(
-    db: Db, user_id: int, campaign_id: int, *, campaign_lead_ids: Sequence[int] | None = None
-) -> list[UnfinishedLead]:
-    return await fetch_all(
-        db,
-        UnfinishedLead,
-        """
-        SELECT cl.id, cl.status, cl.hold_reason, cl.due_at, cl.hold_code, cl.hold_text, cl.hold_until,
-               CASE WHEN c.status = 'ACTIVE' THEN c.hold_code ELSE 'CAMPAIGN_NOT_ACTIVE' END AS campaign_hold_code,
-               CASE WHEN c.status = 'ACTIVE' THEN c.hold_text
-                    ELSE 'The campaign is ' || lower(c.status) || '.' END AS campaign_hold_text,
-               CASE WHEN c.status = 'ACTIVE' THEN c.hold_until END AS campaign_hold_until,
-               s.hold_code AS mailbox_hold_code, s.hold_text AS mailbox_hold_text, s.hold_until AS mailbox_hold_until
-          FROM campaign_leads AS cl
-          JOIN campaigns AS c ON c.id = cl.campaign_id
-          LEFT JOIN mailbox_states AS s ON s.mailbox_id = cl.mailbox_id
-         WHERE cl.user_id = %(user_id)s
-           AND cl.campaign_id = %(campaign_id)s
-           AND cl.status <> 'COMPLETED'
-           AND (%(campaign_lead_ids)s::bigint[] IS NULL OR cl.id = ANY(%(campaign_lead_ids)s))
-         ORDER BY cl.id
-        """,
-        {
-            "user_id": user_id,
-            "campaign_id": campaign_id,
-            "campaign_lead_ids": None if campaign_lead_ids is None else list(campaign_lead_ids),
-        },
     )

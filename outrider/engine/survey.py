@@ -1,11 +1,10 @@
 """Why nothing is sent, looked at again and again and stored where people see it: per campaign and per mailbox.
 
-The leads' own reasons are stored when the planner meets them; `explain` puts the three together (invariant 10: every
-lead not sent has one visible reason).
+The leads' own reasons are stored when the planner meets them; leads/reasons puts the three together (invariant 10:
+every lead not sent has one visible reason).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -15,6 +14,8 @@ from outrider.engine import gates, store
 from outrider.engine.gates import Case, Hold
 from outrider.engine.rounds import load_campaigns
 from outrider.kit.db import Db
+from outrider.leads import reasons
+from outrider.leads.reasons import Reason
 from outrider.mailboxes import state
 
 
@@ -66,60 +67,8 @@ async def _store_changes(db: Db, rows: Sequence[Held], holds: Sequence[Hold | No
 _NOTHING = Hold("", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why a lead has not got its next mail; `scope` says whose reason it is."""
-
-    campaign_lead_id: int
-    scope: str
-    code: str
-    text: str
-    retry_at: datetime | None
-
-
 async def explain(
     db: Db, user_id: int, campaign_id: int, now: datetime, *, campaign_lead_ids: Sequence[int] | None = None
-) -> list[Explanation]:
+) -> list[Reason]:
     """Return one reason for every lead (or these) of the campaign that is still to get mail, or is kept from it."""
-    rows = await store.list_unfinished_leads(db, user_id, campaign_id, campaign_lead_ids=campaign_lead_ids)
-    return [_explain(row, now) for row in rows]
-
-
-def _explain(row: store.UnfinishedLead, now: datetime) -> Explanation:
-    ended = _ENDINGS.get(row.hold_reason or "") if row.status not in ("STARTED", "INPROGRESS") else None
-    if ended or row.status not in ("STARTED", "INPROGRESS"):
-        text = ended or f"The lead is {row.status.lower()} in this campaign."
-        return Explanation(row.id, "LEAD", row.hold_reason or row.status, text, None)
-    if row.campaign_hold_code and not (row.campaign_hold_code == "NEW_LEAD_CAP" and row.status == "INPROGRESS"):
-        return Explanation(
-            row.id, "CAMPAIGN", row.campaign_hold_code, row.campaign_hold_text or "", row.campaign_hold_until
-        )
-    if row.hold_code:
-        return Explanation(row.id, "LEAD", row.hold_code, row.hold_text or "", row.hold_until)
-    if row.due_at and row.due_at > now:
-        return Explanation(
-            row.id, "LEAD", "NOT_DUE", f"The next mail is due {row.due_at:%d %b %Y %H:%M} UTC.", row.due_at
-        )
-    if row.mailbox_hold_code:
-        return Explanation(
-            row.id, "MAILBOX", row.mailbox_hold_code, row.mailbox_hold_text or "", row.mailbox_hold_until
-        )
-    return Explanation(row.id, "CAMPAIGN", "IN_QUEUE", "The lead waits for its turn.", None)
-
-
-_ENDINGS = {
-    "REPLIED": "The lead has answered.",
-    "OPENED": "The lead has opened a mail, which ends its sequence.",
-    "CLICKED": "The lead has clicked a link, which ends its sequence.",
-    "OOO": "The lead is out of office; the sequence waits.",
-    "DOMAIN_REPLY": "Somebody of the same company has answered.",
-    "MAILBOX_GONE": "The lead's mailbox was removed. Give it another one to go on.",
-    "BOUNCED": "Mail to the lead's address bounced.",
-    "UNSUBSCRIBED": "The lead has unsubscribed.",
-    "BLOCKLISTED": "The lead is on the block list.",
-    "SUBSEQUENCE": "The lead was moved to a subsequence.",
-    "SENDER_BOUNCE": "The mail was refused because of the sender. Resume the lead from another mailbox.",
-    "DO_NOT_CONTACT": "The lead does not want to be contacted.",
-    "WRONG_PERSON": "The lead is the wrong person.",
-    "MANUAL": "Paused by hand. Resume the lead to go on.",
-}
+    return await reasons.list_reasons(db, user_id, [campaign_id], now, campaign_lead_ids=campaign_lead_ids)

@@ -1,5 +1,6 @@
 """Routes of leads and of leads in campaigns (contract: leads). The block list and imports have their own."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -8,10 +9,12 @@ from starlette.responses import Response
 from outrider.campaigns.store import load_campaign, lock_campaign
 from outrider.kit.http import Api, Context, Ctx, PathId, reply
 from outrider.kit.pagination import Page, paging
-from outrider.leads import actions, addition, listing, store, wire, wire_add
+from outrider.leads import actions, addition, listing, reasons, store, wire, wire_add
 from outrider.leads.emails import email_key
 from outrider.leads.models import CannotResume, DocumentedFailure, LeadListNotFound, LeadNotFound
+from outrider.leads.reasons import Reason
 from outrider.leads.wire import LeadId
+from outrider.mailboxes.state import is_engine_running
 
 api = Api()
 _SUCCESS = {"ok": True, "data": "success"}
@@ -46,7 +49,8 @@ async def list_campaign_leads(
         offset=page.offset,
         limit=page.limit,
     )
-    return reply(wire.campaign_leads(total, rows, offset=page.offset, limit=page.limit))
+    why = await _why(ctx, [campaign_id], [row["id"] for row in rows])
+    return reply(wire.campaign_leads(total, rows, why, offset=page.offset, limit=page.limit))
 
 
 @api.get("/leads", also=["/leads/by-email", "/leads/email"])
@@ -55,9 +59,23 @@ async def find_lead(ctx: Ctx, query: Annotated[wire.EmailQuery, Query()]) -> Res
     for address in query.addresses():
         lead = await store.find_lead_by_email(ctx.db, ctx.user_id, address, client_id=ctx.client_id)
         if lead is not None:
-            campaigns = await listing.list_memberships(ctx.db, ctx.user_id, lead.id, client_id=ctx.client_id)
-            return reply({**wire.lead_object(lead), "lead_campaign_data": wire.memberships(campaigns)})
+            rows = await listing.list_memberships(ctx.db, ctx.user_id, lead.id, client_id=ctx.client_id)
+            why = await _why(ctx, [row["campaign_id"] for row in rows], [row["id"] for row in rows])
+            return reply({**wire.lead_object(lead), "lead_campaign_data": wire.memberships(rows, why)})
     return reply({})
+
+
+async def _why(ctx: Context, campaign_ids: Sequence[int], campaign_lead_ids: Sequence[int]) -> dict[int, Reason]:
+    """Why these leads have not got their next mail."""
+    found = await reasons.list_reasons(
+        ctx.db,
+        ctx.user_id,
+        campaign_ids,
+        ctx.now,
+        campaign_lead_ids=campaign_lead_ids,
+        is_engine_running=await is_engine_running(ctx.db, ctx.clock.wall()),
+    )
+    return {reason.campaign_lead_id: reason for reason in found}
 
 
 @api.get("/leads/fetch-categories", also=["/leads/categories"])

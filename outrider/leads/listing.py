@@ -196,3 +196,18 @@ async def list_memberships(db: Db, user_id: int, lead_id: int, *, client_id: int
         """,
         {"user_id": user_id, "lead_id": lead_id, "client_id": client_id},
     )
+
+
+async def has_leads(db: Db, user_id: int, campaign_id: int) -> bool:
+    return bool(
+        await fetch_value(
+            db,
+            """
+            SELECT EXISTS (SELECT
+                           FROM campaign_leads
+                           WHERE user_id = %(user_id)s
+                             AND campaign_id = %(campaign_id)s)
+            """,
+            {"user_id": user_id, "campaign_id": campaign_id},
+        )
+    )

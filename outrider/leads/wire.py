@@ -24,6 +24,7 @@ from outrider.kit.validation import (
 from outrider.leads.emails import email_key
 from outrider.leads.listing import LeadFilter
 from outrider.leads.models import LEAD_FIELDS, Category, Lead, LeadStatus, StepAhead
+from outrider.leads.reasons import Reason, Why
 
 LeadId = Annotated[PathId, Path(alias="leadId")]
 """The lead's own id in a path (contract: leads §0, Errors)."""
@@ -179,7 +180,20 @@ def lead_object(lead: Lead) -> dict[str, Any]:
     }
 
 
-def memberships(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def reason_object(why: Why | None) -> dict[str, Any] | None:
+    """Why something is not sent: ours, in keys of its own (`why_not_sent`); null when nothing is in the way."""
+    if why is None:
+        return None
+    return {
+        "scope": why.scope,
+        "code": why.code,
+        "text": why.text,
+        "what_to_do": why.advice,
+        "retry_at": why.retry_at,
+    }
+
+
+def memberships(rows: Sequence[Mapping[str, Any]], why: Mapping[int, Reason]) -> list[dict[str, Any]]:
     """`lead_campaign_data`: the campaigns of one lead."""
     return [
         {
@@ -193,6 +207,7 @@ def memberships(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "last_activity_at": _short(_latest(row["last_sent_at"], row["last_reply_at"])),
             "client_id": row["client_id"],
             "client_email": row["client_email"],
+            "why_not_sent": reason_object(why.get(row["id"])),
         }
         for row in rows
     ]
@@ -202,7 +217,9 @@ def campaigns_of_lead(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
     return [{"id": row["campaign_id"], "status": row["campaign_status"], "name": row["campaign_name"]} for row in rows]
 
 
-def campaign_leads(total: int, rows: Sequence[Mapping[str, Any]], *, offset: int, limit: int | None) -> dict[str, Any]:
+def campaign_leads(
+    total: int, rows: Sequence[Mapping[str, Any]], why: Mapping[int, Reason], *, offset: int, limit: int | None
+) -> dict[str, Any]:
     """The list by campaign: the total and the map id are strings, the lead's id inside is a number."""
     return {
         "total_leads": str(total),
@@ -214,6 +231,7 @@ def campaign_leads(total: int, rows: Sequence[Mapping[str, Any]], *, offset: int
                 "lead_category_id": row["category_id"],
                 "status": row["status"],
                 "created_at": row["created_at"],
+                "why_not_sent": reason_object(why.get(row["id"])),
                 "lead": {
                     "id": row["lead_id"],
                     "first_name": row["first_name"],

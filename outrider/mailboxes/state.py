@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from outrider.kit.db import Db, as_ids, as_records, execute, fetch_all, fetch_dicts
+from outrider.kit.db import Db, as_ids, as_records, execute, fetch_all, fetch_dicts, fetch_value
 
 LEASE_TIME = timedelta(seconds=60)
 
@@ -185,6 +185,12 @@ async def beat(db: Db, engine_id: UUID, wall: datetime) -> bool:
     """Renew all leases of this engine at once; False: it was declared dead and holds none any more."""
     sql = "UPDATE engines SET heartbeat_at = %(wall)s WHERE id = %(id)s"
     return await execute(db, sql, {"id": engine_id, "wall": wall}) == 1
+
+
+async def is_engine_running(db: Db, wall: datetime) -> bool:
+    """Whether any engine has shown signs of life within the time of a lease."""
+    last: datetime | None = await fetch_value(db, "SELECT max(heartbeat_at) FROM engines")
+    return last is not None and wall - last <= LEASE_TIME
 
 
 async def remove_dead_engines(db: Db, wall: datetime) -> int:

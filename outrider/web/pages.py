@@ -12,7 +12,7 @@ from outrider.analytics import store as analytics
 from outrider.content.cleaning import clean, has_remote_images
 from outrider.content.text import to_text
 from outrider.engine import survey
-from outrider.kit.health import ENGINE_SILENCE
+from outrider.mailboxes.state import is_engine_running
 from outrider.messages.history import HistoryItem, list_history
 from outrider.web import entrance, store, wording
 from outrider.web.shell import FILES, SAFE, STATIC, NotHere, Visit, in_words, page, show
@@ -64,7 +64,7 @@ async def overview(visit: Visit) -> Response:
         more_mailboxes=_more(visit, "mailboxes", _MAILBOXES, len(boxes), boxes[0].total if boxes else 0),
         events=await store.list_events(visit.db, visit.user_id, limit=_EVENTS),
         event_words=wording.EVENTS,
-        is_engine_silent=await _is_engine_silent(visit),
+        is_engine_silent=not await is_engine_running(visit.db, visit.clock.wall()),
     )
 
 
@@ -90,7 +90,7 @@ async def campaign(visit: Visit) -> Response:
         leads=await _with_states(visit, line.id, leads),
         filtered_by=status or did,
         more_leads=_more(visit, "leads", _LEADS, len(leads), total),
-        is_engine_silent=await _is_engine_silent(visit),
+        is_engine_silent=not await is_engine_running(visit.db, visit.clock.wall()),
     )
 
 
@@ -161,11 +161,6 @@ async def _with_states(visit: Visit, campaign_id: int, leads: list[LeadLine]) ->
     reasons = await survey.explain(visit.db, visit.user_id, campaign_id, visit.now, campaign_lead_ids=ids)
     by_lead = {reason.campaign_lead_id: reason for reason in reasons}
     return [(lead, wording.lead_state(lead, by_lead.get(lead.id))) for lead in leads]
-
-
-async def _is_engine_silent(visit: Visit) -> bool:
-    last = await store.find_last_heartbeat(visit.db)
-    return last is None or visit.clock.wall() - last > ENGINE_SILENCE
 
 
 def _mail(item: HistoryItem) -> dict[str, Any]:

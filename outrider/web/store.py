@@ -352,9 +352,3 @@ async def find_account_name(db: Db, user_id: int) -> str:
 
 async def has_accounts(db: Db) -> bool:
     return bool(await fetch_value(db, "SELECT EXISTS (SELECT FROM accounts)"))
-
-
-async def find_last_heartbeat(db: Db) -> datetime | None:
-    """Of any engine."""
-    heartbeat: datetime | None = await fetch_value(db, "SELECT max(heartbeat_at) FROM engines")
-    return heartbeat

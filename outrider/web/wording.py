@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from outrider.engine.survey import Explanation
+from outrider.campaigns.models import BOUNCE_LIMIT
+from outrider.leads.reasons import Reason
 from outrider.web.store import CampaignLine, LeadLine, MailboxLine
 
 _SMALLEST_BASE = 20
@@ -42,7 +43,7 @@ def campaign_state(campaign: CampaignLine, now: datetime) -> State:
         case "DRAFTED":
             return State(Tone.NEUTRAL, "Draft", _what_is_missing(campaign))
         case "PAUSED":
-            return State(Tone.NEUTRAL, "Paused", "Nothing is sent until it is started again.")
+            return _paused_state(campaign)
         case "STOPPED":
             return State(Tone.NEUTRAL, "Stopped", "Stopped for good; nothing more is sent.")
         case "COMPLETED":
@@ -51,6 +52,12 @@ def campaign_state(campaign: CampaignLine, now: datetime) -> State:
             return State(Tone.NEUTRAL, "Archived")
         case _:
             return _active_state(campaign, now)
+
+
+def _paused_state(campaign: CampaignLine) -> State:
+    if campaign.hold_code == BOUNCE_LIMIT:
+        return State(Tone.STOP, "Needs you", campaign.hold_text or "")
+    return State(Tone.NEUTRAL, "Paused", "Nothing is sent until it is started again.")
 
 
 def _what_is_missing(campaign: CampaignLine) -> str:
@@ -140,9 +147,9 @@ def _broken(mailbox: MailboxLine) -> State | None:
     return None
 
 
-def lead_state(lead: LeadLine, why: Explanation | None) -> State:
+def lead_state(lead: LeadLine, why: Reason | None) -> State:
     """Where the lead stands, and why the next mail does not go."""
-    if lead.status == "COMPLETED":
+    if lead.status == "COMPLETED" and why is None:
         if lead.last_reply_at:
             return State(Tone.GO, "Replied", "The lead has answered and got every email of the sequence.")
         return State(Tone.NEUTRAL, "Finished", "The lead got every email of the sequence.")
@@ -155,6 +162,7 @@ def lead_state(lead: LeadLine, why: Explanation | None) -> State:
 
 
 _LEAD_STATES = {
+    "COMPLETED": (Tone.NEUTRAL, "Finished"),
     "STARTED": (Tone.NEUTRAL, "Not contacted"),
     "INPROGRESS": (Tone.INFO, "In sequence"),
     "PAUSED": (Tone.WAIT, "On hold"),

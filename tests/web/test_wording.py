@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from outrider.engine.survey import Explanation
+from outrider.leads.reasons import Reason
 from outrider.web import wording
 from outrider.web.store import CampaignLine, LeadLine, MailboxLine
 from outrider.web.wording import State, Tone
@@ -75,6 +75,11 @@ LEAD = LeadLine(
     ("changes", "expected"),
     [
         ({}, State(Tone.GO, "Sending")),
+        ({"status": "PAUSED"}, State(Tone.NEUTRAL, "Paused", "Nothing is sent until it is started again.")),
+        (
+            {"status": "PAUSED", "hold_code": "BOUNCE_LIMIT", "hold_text": "Paused by itself."},
+            State(Tone.STOP, "Needs you", "Paused by itself."),
+        ),
         (
             {"status": "DRAFTED", "has_schedule": False, "step_count": 0, "mailbox_count": 0},
             State(Tone.NEUTRAL, "Draft", "Before it can start it needs a schedule, a step and a mailbox."),
@@ -180,10 +185,31 @@ def test_a_lead_has_the_word_of_its_end(changes: dict[str, object], word: str) -
     assert wording.lead_state(replace(LEAD, **changes), None).word == word  # type: ignore[arg-type]
 
 
+def _reason(scope: str, code: str, text: str, retry_at: datetime | None) -> Reason:
+    return Reason(
+        scope=scope,
+        code=code,
+        text=text,
+        retry_at=retry_at,
+        campaign_lead_id=LEAD.id,
+        campaign_id=LEAD.campaign_id,
+        lead_id=1_000_000_001,
+        email=LEAD.email,
+        status=LEAD.status,
+        mailbox_id=None,
+    )
+
+
+def test_a_lead_that_a_person_completed_does_not_claim_to_have_got_every_mail() -> None:
+    why = _reason("LEAD", "COMPLETED_BY_HAND", "Marked as complete by hand.", None)
+    state = wording.lead_state(replace(LEAD, status="COMPLETED"), why)
+    assert state == State(Tone.NEUTRAL, "Finished", "Marked as complete by hand.")
+
+
 def test_a_lead_shows_the_engines_reason_and_its_end_once() -> None:
-    why = Explanation(LEAD.id, "CAMPAIGN", "OUTSIDE_WINDOW", "Outside the sending hours.", LATER)
+    why = _reason("CAMPAIGN", "OUTSIDE_WINDOW", "Outside the sending hours.", LATER)
     assert wording.lead_state(LEAD, why) == State(Tone.INFO, "In sequence", "Outside the sending hours.", LATER)
-    due = Explanation(LEAD.id, "LEAD", "NOT_DUE", "The next mail is due 02 Mar 2026 11:00 UTC.", LATER)
+    due = _reason("LEAD", "NOT_DUE", "The next mail is due 02 Mar 2026 11:00 UTC.", LATER)
     assert wording.lead_state(LEAD, due).until is None
 
 

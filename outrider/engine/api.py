@@ -1,0 +1,59 @@
+"""Routes that the engine answers; no slice may import it. They are ours, the reference has none of them."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query
+from starlette.responses import Response
+
+from outrider.campaigns.store import load_campaign
+from outrider.engine import wire
+from outrider.kit.http import Api, Ctx, PathId, reply
+from outrider.kit.pagination import Page, paging
+from outrider.leads import reasons
+from outrider.leads.listing import has_leads
+from outrider.mailboxes.state import is_engine_running
+
+api = Api()
+
+
+@api.get("/campaigns/{campaign_id}/why-not-sent")
+async def why_not_sent(
+    ctx: Ctx,
+    campaign_id: PathId,
+    query: Annotated[wire.WhyNotSentQuery, Query()],
+    page: Annotated[Page, Depends(paging(max=1000))],
+) -> Response:
+    """Why a campaign's mails are not sent
+
+    Of the campaign, of each of its mailboxes and of each lead that has not got all its mails: one reason with a code, a
+    sentence, what to do about it, and when it is tried again. `code` narrows the list of leads.
+    """
+    db, user_id, now = ctx.db, ctx.user_id, ctx.now
+    campaign = await load_campaign(db, user_id, campaign_id, client_id=ctx.client_id)
+    is_running = await is_engine_running(db, ctx.clock.wall())
+    groups = await reasons.summarize(db, user_id, campaign_id, now, is_engine_running=is_running)
+    rows = await reasons.list_reasons(
+        db,
+        user_id,
+        [campaign_id],
+        now,
+        codes=query.codes(),
+        is_engine_running=is_running,
+        offset=page.offset,
+        limit=page.limit,
+    )
+    why = reasons.find_standstill(campaign, groups, now, has_leads=await has_leads(db, user_id, campaign_id))
+    codes = query.codes()
+    return reply(
+        {
+            "ok": True,
+            "campaign": wire.campaign_reason(campaign, why),
+            "engine": {"is_running": is_running},
+            "mailboxes": wire.senders(await reasons.list_senders(db, user_id, campaign_id, now)),
+            "summary": wire.groups(groups),
+            "total_leads": sum(group.lead_count for group in groups if codes is None or group.code in codes),
+            "offset": page.offset,
+            "limit": page.limit,
+            "data": wire.leads(rows),
+        }
+    )
