@@ -6,7 +6,12 @@ Webhooks know none of the slices that tell them something: the adapters below pu
 from collections.abc import Sequence
 
 from outrider.campaigns import actions as campaigns
-from outrider.campaigns.models import CampaignStatusChanged, MailboxRemoved, StepsChanged
+from outrider.campaigns.models import (
+    CampaignStatusChanged,
+    MailboxRemoved,
+    MissingVariableRuleChanged,
+    StepsChanged,
+)
 from outrider.engine import effects
 from outrider.kit.db import Db
 from outrider.kit.events import subscribe
@@ -31,6 +36,7 @@ def wire() -> None:
     """Subscribe everybody; called once when a process starts, harmless when called again."""
     subscribe(MailboxesDeleted, campaigns.forget_mailboxes)
     subscribe(StepsChanged, sequence.follow_steps)
+    subscribe(MissingVariableRuleChanged, sequence.follow_rule)
     subscribe(CampaignStatusChanged, sequence.follow_start)
     subscribe(MailboxRemoved, sequence.follow_mailboxes)
     subscribe(LeadUnsubscribed, engagement.record_unsubscribes)

@@ -20,6 +20,7 @@ from outrider.campaigns.models import (
     LastMailbox,
     MailboxNotAllowed,
     MailboxRemoved,
+    MissingVariableRuleChanged,
     NoMailboxes,
     NoSchedule,
     NothingToSend,
@@ -125,6 +126,8 @@ async def change_settings(
     changed = await _with_settings(db, campaign, changes, scope=client_id)
     if changes:
         await store.update_campaign(db, replace(changed, updated_at=now))
+    if changed.on_missing_variable is not campaign.on_missing_variable:
+        await emit(db, MissingVariableRuleChanged(user_id, campaign_id, at=now))
 
 
 async def change_schedule(

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from outrider.campaigns import actions, sequence, steps, store, wire, wire_sequence, wire_settings
-from outrider.campaigns.models import Campaign, CampaignNotFound
+from outrider.campaigns import actions, review, sequence, steps, store, wire, wire_sequence, wire_settings
+from outrider.campaigns.models import Campaign, CampaignNotFound, StatusVerb
 from outrider.kit.http import Api, Context, Ctx, PathId, reply
 from outrider.mailboxes import accounts
 from outrider.mailboxes.store import AccountFilter
@@ -71,7 +71,9 @@ async def delete_campaign(ctx: Ctx, campaign_id: PathId) -> Response:
 async def update_status(ctx: Ctx, campaign_id: PathId, body: wire.StatusChange) -> Response:
     """Patch campaign status"""
     await actions.change_status(ctx.db, ctx.user_id, campaign_id, body.status, client_id=ctx.client_id, now=ctx.now)
-    return reply({"ok": True})
+    is_start = body.status is StatusVerb.START
+    warnings = await review.list_remarks(ctx.db, ctx.user_id, campaign_id) if is_start else []
+    return reply({"ok": True, **wire_sequence.warnings(warnings)})
 
 
 @api.post("/campaigns/{campaign_id}/settings", also=["PATCH", "PUT", "PUT /campaigns/{campaign_id}"])
@@ -113,7 +115,8 @@ async def save_sequence(ctx: Ctx, campaign_id: PathId, body: wire_sequence.Seque
     step_ids = await sequence.save(
         ctx.db, ctx.user_id, campaign_id, body.drafts(), client_id=ctx.client_id, now=ctx.now
     )
-    return reply({"ok": True, "data": {"sequences": wire_sequence.saved(step_ids)}})
+    warnings = await review.list_remarks(ctx.db, ctx.user_id, campaign_id)
+    return reply({"ok": True, "data": {"sequences": wire_sequence.saved(step_ids)}, **wire_sequence.warnings(warnings)})
 
 
 @api.get("/campaigns/{campaign_id}/sequences", also=["/campaigns/{campaign_id}/sequence"])

@@ -61,6 +61,14 @@ class StopRule(StrEnum):
     NEVER = "NEVER"
 
 
+class OnMissingVariable(StrEnum):
+    """What becomes of a mail whose text would have a gap: it is sent so, waits for the value, or is left out."""
+
+    BLANK = "blank"
+    HOLD = "hold"
+    SKIP_STEP = "skip_step"
+
+
 class StepType(StrEnum):
     EMAIL = "EMAIL"
     MANUAL = "MANUAL"
@@ -115,6 +123,10 @@ class IncompleteDistribution(Invalid):
     """Variant distribution percentage should add up to 100"""
 
 
+class BrokenText(Invalid):
+    """The {field} of {place} cannot be used. {error}"""
+
+
 class InvalidSetting(Invalid):
     """Invalid {name} value - {value}"""
 
@@ -166,6 +178,7 @@ class Campaign:
     domain_level_rate_limit: bool
     out_of_office_detection_settings: dict[str, Any]
     ai_categorisation_options: list[int]
+    on_missing_variable: OnMissingVariable
     hold_code: str | None
     hold_text: str | None
     hold_until: datetime | None
@@ -317,6 +330,15 @@ class StepsChanged(Event):
     campaign_id: int
     at: datetime
     is_emptied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MissingVariableRuleChanged(Event):
+    """What becomes of a mail with a gap was decided anew (`on_missing_variable`)."""
+
+    user_id: int
+    campaign_id: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

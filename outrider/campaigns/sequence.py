@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from outrider.campaigns import steps, store
+from outrider.campaigns import review, steps, store
 from outrider.campaigns.models import StepDraft, StepsChanged, UnknownStep, VariantDraft
 from outrider.campaigns.steps import PlacedVariant
 from outrider.kit.db import Db
@@ -31,6 +31,7 @@ async def save(
     variants = await steps.list_variants(db, user_id, campaign_id)
     known = {variant.id: variant.step_id for variant in variants}
     usable = [_without_unknown_variants(draft, known) for draft in drafts]
+    review.check_texts(usable)
 
     await steps.retire_sequence(db, user_id, campaign_id, now=now)
     step_ids = await _save_steps(db, user_id, campaign_id, usable, now=now)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from outrider.campaigns.models import Step, StepDraft, Variant, VariantDraft
 from outrider.kit.db import Db, execute, fetch_all, fetch_dicts
 
@@ -56,6 +58,63 @@ async def list_variants(db: Db, user_id: int, campaign_id: int) -> list[Variant]
         """,
         {"user_id": user_id, "campaign_id": campaign_id},
     )
+
+
+async def list_custom_keys(db: Db, user_id: int, campaign_id: int) -> list[str]:
+    """The names of all custom fields that leads of a campaign have."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT DISTINCT key
+        FROM campaign_leads
+        JOIN leads ON leads.id = campaign_leads.lead_id
+        CROSS JOIN LATERAL jsonb_object_keys(leads.custom_fields) AS key
+        WHERE campaign_leads.user_id = %(user_id)s
+          AND campaign_leads.campaign_id = %(campaign_id)s
+        """,
+        {"user_id": user_id, "campaign_id": campaign_id},
+    )
+    return [row["key"] for row in rows]
+
+
+async def count_gaps(db: Db, user_id: int, campaign_id: int, names: Sequence[Sequence[str]]) -> tuple[int, list[int]]:
+    """How many leads are still to get mail, and how many of them have no value under any spelling of each name."""
+    rows = await fetch_dicts(
+        db,
+        r"""
+        WITH people AS (
+            SELECT leads.custom_fields
+                   || jsonb_strip_nulls(jsonb_build_object(
+                          'first_name', leads.first_name,
+                          'last_name', leads.last_name,
+                          'email', leads.email,
+                          'phone_number', leads.phone_number,
+                          'company_name', leads.company_name,
+                          'website', leads.website,
+                          'location', leads.location,
+                          'linkedin_profile', leads.linkedin_profile,
+                          'company_url', leads.company_url)) AS fields
+            FROM campaign_leads
+            JOIN leads ON leads.id = campaign_leads.lead_id
+            WHERE campaign_leads.user_id = %(user_id)s
+              AND campaign_leads.campaign_id = %(campaign_id)s
+              AND campaign_leads.status IN ('STARTED', 'INPROGRESS', 'PAUSED')
+        )
+        SELECT wanted.position,
+               count(people.fields) AS lead_count,
+               count(people.fields) FILTER (
+                   WHERE NOT EXISTS (SELECT
+                                     FROM jsonb_array_elements_text(wanted.spellings) AS spelling
+                                     WHERE people.fields ->> spelling ~ '\S')
+               ) AS gap_count
+        FROM jsonb_array_elements(%(names)s) WITH ORDINALITY AS wanted (spellings, position)
+        LEFT JOIN people ON true
+        GROUP BY wanted.position
+        ORDER BY wanted.position
+        """,
+        {"user_id": user_id, "campaign_id": campaign_id, "names": Jsonb([list(name) for name in names])},
+    )
+    return rows[0]["lead_count"], [row["gap_count"] for row in rows]
 
 
 async def retire_sequence(db: Db, user_id: int, campaign_id: int, *, now: datetime) -> None:

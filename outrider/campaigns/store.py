@@ -16,7 +16,7 @@ _COLUMNS = """
     unsubscribe_text, add_unsubscribe_tag, send_as_plain_text, force_plain_text, follow_up_percentage,
     enable_ai_esp_matching, auto_pause_domain_leads_on_reply, ignore_ss_mailbox_sending_limit,
     bounce_autopause_threshold, bounce_measured_from, domain_level_rate_limit, out_of_office_detection_settings,
-    ai_categorisation_options, hold_code, hold_text, hold_until, created_at, updated_at
+    ai_categorisation_options, on_missing_variable, hold_code, hold_text, hold_until, created_at, updated_at
 """
 
 
@@ -160,6 +160,7 @@ async def update_campaign(db: Db, campaign: Campaign) -> None:
             domain_level_rate_limit = %(domain_level_rate_limit)s,
             out_of_office_detection_settings = %(out_of_office_detection_settings)s,
             ai_categorisation_options = %(ai_categorisation_options)s,
+            on_missing_variable = %(on_missing_variable)s,
             updated_at = %(updated_at)s
         WHERE id = %(id)s
           AND user_id = %(user_id)s

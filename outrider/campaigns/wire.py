@@ -247,6 +247,7 @@ def further_settings(campaign: Campaign) -> dict[str, Any]:
         "add_unsubscribe_tag": campaign.add_unsubscribe_tag,
         "out_of_office_detection_settings": campaign.out_of_office_detection_settings,
         "ai_categorisation_options": campaign.ai_categorisation_options,
+        "on_missing_variable": campaign.on_missing_variable,
     }
 
 

@@ -16,6 +16,7 @@ from outrider.campaigns.models import (
     VariantDraft,
     WinningMetric,
 )
+from outrider.campaigns.review import Remark
 from outrider.kit.validation import Body, Id, Int, ListOf, Number, TextOrNumber, Wire, reject
 
 _LARGEST_NUMBER = 2**31 - 1
@@ -155,6 +156,12 @@ def label(position: int) -> str:
 
 def saved(step_ids: Sequence[int]) -> list[dict[str, int]]:
     return [{"seqNumber": number, "seq_number": number, "id": id_} for number, id_ in enumerate(step_ids, start=1)]
+
+
+def warnings(found: Sequence[Remark]) -> dict[str, Any]:
+    """Beyond the contract: what would surprise in the texts; the key is there only if something would."""
+    shown = [{"code": each.code, "message": each.text, **each.details} for each in found]
+    return {"warnings": shown} if shown else {}
 
 
 def sequence(steps: Sequence[Step], variants: Sequence[Variant]) -> list[dict[str, Any]]:

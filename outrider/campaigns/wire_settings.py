@@ -5,9 +5,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import AfterValidator, AliasChoices, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 
-from outrider.campaigns.models import InvalidSetting, StopRule, Untracked
+from outrider.campaigns.models import InvalidSetting, OnMissingVariable, StopRule, Untracked
 from outrider.kit.validation import (
     Flag,
     Id,
@@ -74,6 +82,10 @@ def _percentage(value: str) -> str:
     return value
 
 
+def _lower(given: Any) -> Any:
+    return given.strip().lower() if isinstance(given, str) else given
+
+
 class OutOfOffice(Wire):
     """What happens with out-of-office answers; also accepted beside the other settings."""
 
@@ -124,6 +136,7 @@ class SettingsChange(OutOfOffice):
         default=None, validation_alias=AliasChoices("ai_categorisation_options", "ai_categorization_options")
     )
     add_unsubscribe_tag: Flag = False
+    on_missing_variable: Annotated[OnMissingVariable, BeforeValidator(_lower)] = OnMissingVariable.BLANK
 
     def changes(self) -> dict[str, Any]:
         """What is to be changed, by column; raises InvalidSetting. Out-of-office keys are merged by the action."""
@@ -155,6 +168,7 @@ _AS_GIVEN = (
     "ignore_ss_mailbox_sending_limit",
     "domain_level_rate_limit",
     "add_unsubscribe_tag",
+    "on_missing_variable",
 )
 
 

@@ -16,6 +16,7 @@ from outrider.engine.turns import Kind
 from outrider.kit.db import Db
 
 _FOLLOW_UPS_EACH = 3  # of a mailbox in a campaign: the first may not pass its gates
+_SPARE = 50  # where many may lack a value: those behind them should not wait for the next round
 
 
 async def pick(db: Db, round_: Round) -> None:
@@ -105,7 +106,8 @@ def _next(queue: list[LeadFacts], mailbox: MailboxFacts) -> LeadFacts | None:
 async def _list_follow_ups(db: Db, round_: Round) -> dict[tuple[int, int], list[LeadFacts]]:
     """Return who is due, by campaign and mailbox. Of many mailboxes those that were idle longest; the rest wait."""
     free = [pair for pair in round_.ready if pair.mailbox_id in round_.mailboxes]
-    rows = await store.list_due_follow_ups(db, free, round_.now, each=_FOLLOW_UPS_EACH) if free else []
+    each = _FOLLOW_UPS_EACH + (_SPARE if any(round_.wants_values(pair.campaign_id) for pair in free) else 0)
+    rows = await store.list_due_follow_ups(db, free, round_.now, each=each) if free else []
     due = rotation.idle_longest_first(round_.mailboxes[mailbox_id] for mailbox_id in {row.mailbox_id for row in rows})
     for mailbox in due[MOST_MAILS:]:
         del round_.mailboxes[mailbox.id]
@@ -138,6 +140,8 @@ async def _lock_new_leads(db: Db, round_: Round, takers: Iterable[Pair]) -> dict
     wanted = Counter(pair.campaign_id for pair in takers)
     for campaign_id, count in wanted.items():
         wanted[campaign_id] = min(count, round_.new_leads_left(campaign_id), MOST_MAILS - len(round_.picks))
+        if round_.wants_values(campaign_id):
+            wanted[campaign_id] += _SPARE
     ids = await store.lock_new_leads(db, wanted, round_.now, mailbox_ids=round_.mailboxes)
     queues: dict[int, list[LeadFacts]] = {}
     for lead in await _list_in_order(db, ids):

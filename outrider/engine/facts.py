@@ -70,6 +70,7 @@ class CampaignFacts:
     add_unsubscribe_tag: bool
     send_as_plain_text: bool
     force_plain_text: bool
+    on_missing_variable: str
     hold_code: str | None
     hold_text: str | None
     hold_until: datetime | None

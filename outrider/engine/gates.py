@@ -5,13 +5,15 @@ looking again) or nothing. The first gate that fails is the one that people see.
 line in `GATES` and one table of cases.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from outrider.campaigns.models import CampaignStatus, why_not_active
 from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts
+
+_LOOK_AGAIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Case:
     has_steps: bool = True
     mailbox: MailboxFacts | None = None
     lead: LeadFacts | None = None
+    missing: Sequence[str] = ()
 
 
 class Scope(StrEnum):
@@ -124,6 +127,14 @@ def lead_is_not_blocked(case: Case) -> Hold | None:
     return Hold("BLOCK_LIST", f"{case.lead.block_entry} is on the block list.")
 
 
+def no_value_is_missing(case: Case) -> Hold | None:
+    """Only where the campaign wants no gaps; else they close up."""
+    if not case.missing or case.campaign is None or case.campaign.on_missing_variable != "hold":
+        return None
+    text = f"The lead has no {_listed(case.missing)}. Fill it in, or give the text a fallback."
+    return Hold("MISSING_VARIABLE", text, case.now + _LOOK_AGAIN)
+
+
 def mailbox_is_not_suspended(case: Case) -> Hold | None:
     if case.mailbox is None or not case.mailbox.is_suspended:
         return None
@@ -179,6 +190,11 @@ def nothing_is_in_flight(case: Case) -> Hold | None:
     return Hold("IN_FLIGHT", "A mail of this mailbox is just being handed over.")
 
 
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and no {last}" if most else last
+
+
 def _unended(text: str | None) -> str:
     """What a server said, to stand within a sentence."""
     return (text or "no reason was given").rstrip(". ")
@@ -194,6 +210,7 @@ GATES: tuple[Gate, ...] = (
     Gate(Scope.LEAD, lead_is_in_sequence),
     Gate(Scope.LEAD, lead_is_not_unsubscribed),
     Gate(Scope.LEAD, lead_is_not_blocked),
+    Gate(Scope.LEAD, no_value_is_missing),
     Gate(Scope.MAILBOX, mailbox_is_connected),
     Gate(Scope.MAILBOX, mailbox_is_not_suspended),
     Gate(Scope.MAILBOX, mailbox_has_capacity_today),

@@ -6,10 +6,11 @@ Product behaviour 1.6 to 1.8. Randomness comes from the ids, so the same state a
 import hashlib
 from datetime import datetime, timedelta
 
-from outrider.engine.facts import CampaignFacts, MailboxFacts, Pair
+from outrider.engine.facts import CampaignFacts, MailboxFacts, Pair, StepFacts
 from outrider.engine.schedule import Window
 
 _JITTER = (30.0, 60.0)  # seconds added to every gap
+_SHORTEST_DELAY = timedelta(minutes=1)
 
 
 def fraction(*parts: object) -> float:
@@ -54,3 +55,12 @@ def room_for_new_leads(mailbox: MailboxFacts, reserved_count: int, follow_up_per
     """
     share = mailbox.max_email_per_day * follow_up_percentage / 100 - mailbox.today_follow_up_count
     return mailbox.max_email_per_day - mailbox.today_count - min(reserved_count, max(0, share))
+
+
+def next_due(campaign: CampaignFacts, following: StepFacts | None, sent_at: datetime) -> datetime | None:
+    """Return when the following step is due: the same wall-clock time N days on, counted from the real send."""
+    if following is None:
+        return None
+    if campaign.schedule is None or following.delay_days == 0:
+        return sent_at + max(_SHORTEST_DELAY, timedelta(minutes=campaign.min_time_between_emails))
+    return campaign.schedule.days_later(sent_at, following.delay_days)

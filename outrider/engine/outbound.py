@@ -88,7 +88,9 @@ class Outbound:
     async def plan(self, db: Db) -> list[Attempt]:
         """The same in the caller's transaction."""
         now = self._clock.now()
-        return await plan(db, self._engine_id, now, senders=self._senders, stats_id=self._stats_id)
+        return await plan(
+            db, self._engine_id, now, senders=self._senders, texts=self._renderer.texts, stats_id=self._stats_id
+        )
 
     async def start(self, attempts: Sequence[Attempt]) -> None:
         """Hand the claimed mails over, side by side; the recorder notes what becomes of them."""

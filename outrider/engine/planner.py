@@ -15,20 +15,23 @@ from outrider.engine.gates import Case
 from outrider.engine.rounds import Attempt, Pick, Round, load_campaigns
 from outrider.engine.schedule import Window
 from outrider.engine.senders import Sender, Senders
+from outrider.engine.texts import Texts
 from outrider.kit.db import Db
 from outrider.kit.events import emit
 from outrider.leads import progress
 from outrider.mailboxes import actions as mailboxes
 from outrider.mailboxes import state
 from outrider.messages import ledger
+from outrider.messages.ledger import EventRow
 from outrider.messages.models import Claim, ManualStepReached
 
 _UNUSABLE = "The mailbox cannot be used as it is set up. Save its addresses, password and servers again."
+_WAITING = frozenset({"MISSING_VARIABLE"})
 _ENDED = {"UNSUBSCRIBED": ("STOPPED", "UNSUBSCRIBED"), "BLOCK_LIST": ("BLOCKED", "BLOCKLISTED")}
 
 
 async def plan(
-    db: Db, engine_id: UUID, now: datetime, *, senders: Senders, stats_id: Callable[[int, int], UUID]
+    db: Db, engine_id: UUID, now: datetime, *, senders: Senders, texts: Texts, stats_id: Callable[[int, int], UUID]
 ) -> list[Attempt]:
     """Claim one mail for each mailbox that is free and has something due; the caller's transaction commits it.
 
@@ -40,6 +43,8 @@ async def plan(
     round_ = await _load_round(db, mailboxes, now)
     if not round_.ready:
         return []
+    round_.texts = texts
+    await texts.load(db, round_.texts_to_look_at())
     await choice.pick(db, round_)
     await _record_rejections(db, round_)
     await senders.refresh(db, {pick.mailbox.id: pick.mailbox.updated_at for pick in round_.picks})
@@ -75,6 +80,16 @@ async def _record_rejections(db: Db, round_: Round) -> None:
         ids = [lead_id for lead_id, hold in round_.rejected.items() if hold.code == code]
         if ids:
             await progress.end(db, ids, status=status, reason=reason, now=round_.now)
+    if held := {lead_id: hold for lead_id, hold in round_.rejected.items() if hold.code in _WAITING}:
+        await progress.record_holds(
+            db,
+            list(held),
+            [hold.code for hold in held.values()],
+            [hold.text for hold in held.values()],
+            [hold.retry_at for hold in held.values()],
+        )
+    if round_.skipped:
+        await _record_skips(db, round_)
     if round_.ended:
         await progress.complete(db, round_.ended, round_.now)
     if round_.manual:
@@ -86,6 +101,35 @@ async def _record_rejections(db: Db, round_: Round) -> None:
                 for lead, step in round_.manual
             ),
         )
+
+
+async def _record_skips(db: Db, round_: Round) -> None:
+    """The next step is due as if this one had been sent at this moment."""
+    skips = [
+        progress.Skip(
+            campaign_lead_id=skip.lead.id,
+            step_id=skip.step.id,
+            step_number=skip.step.number,
+            due_at=limits.next_due(round_.campaigns[skip.lead.campaign_id], skip.following, round_.now),
+        )
+        for skip in round_.skipped
+    ]
+    await progress.record_skips(db, skips, round_.now)
+    await ledger.record_events(
+        db,
+        [
+            EventRow(
+                user_id=skip.lead.user_id,
+                campaign_id=skip.lead.campaign_id,
+                campaign_lead_id=skip.lead.id,
+                message_id=None,
+                type="SKIPPED",
+                occurred_at=round_.now,
+                details={"step_id": skip.step.id, "step_number": skip.step.number, "missing": list(skip.missing)},
+            )
+            for skip in round_.skipped
+        ],
+    )
 
 
 async def _disconnect_unusable(db: Db, round_: Round, senders: Senders) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from outrider.engine import bounces
+from outrider.engine import bounces, limits
 from outrider.engine.bounces import Bounced
 from outrider.engine.planner import take_back
 from outrider.engine.rounds import Attempt
@@ -31,7 +31,6 @@ _MAILBOX_WAITS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes
 _NETWORK_WAITS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
 _NETWORK_FAILURES = 5
 _SOFT_REASONS = frozenset({Reason.MAILBOX_FULL, Reason.RECIPIENT_BUSY, Reason.GREYLISTED})
-_SHORTEST_DELAY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +98,12 @@ async def _advance(db: Db, finals: Sequence[tuple[Result, Recorded]]) -> None:
             step_id=result.attempt.step.id,
             step_number=result.attempt.step.number,
             sent_at=result.at,
-            due_at=next_due(result.attempt, result.at),
+            due_at=limits.next_due(result.attempt.campaign, result.attempt.following, result.at),
         )
         for result, _ in finals
     ]
     if advances:
         await progress.record_advances(db, advances, max(result.at for result, _ in finals))
-
-
-def next_due(attempt: Attempt, sent_at: datetime) -> datetime | None:
-    """Return when the following step is due: the same wall-clock time N days on, counted from the real send."""
-    if attempt.following is None:
-        return None
-    schedule = attempt.campaign.schedule
-    if schedule is None or attempt.following.delay_days == 0:
-        return sent_at + max(_SHORTEST_DELAY, timedelta(minutes=attempt.campaign.min_time_between_emails))
-    return schedule.days_later(sent_at, attempt.following.delay_days)
 
 
 async def _tell(db: Db, finals: Sequence[tuple[Result, Recorded]]) -> None:

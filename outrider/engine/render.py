@@ -13,21 +13,19 @@ from zoneinfo import ZoneInfo
 from outrider.content.html import append_before_body_end, footer, unsubscribe_text
 from outrider.content.links import rewrite_links
 from outrider.content.syntax import TemplateError
-from outrider.content.template import Template, compile_body, compile_subject
+from outrider.content.template import Template
 from outrider.content.text import to_text
 from outrider.content.variables import mail_values
-from outrider.engine import store
-from outrider.engine.facts import Text
 from outrider.engine.gates import Hold
 from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Sender, Senders
+from outrider.engine.texts import Texts
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
 from outrider.messages.models import ThreadMail, Written
 from outrider.messages.store import list_threads
 from outrider.tracking import tokens
 
-_KEPT_TEXTS = 5_000
 _REPLY_PREFIX = "Re: "
 _PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:none">'
 
@@ -38,15 +36,6 @@ class Rendered:
 
     written: Written
     data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """`says_goodbye`: the author said where the unsubscribe text goes."""
-
-    subject: Template
-    body: Template
-    says_goodbye: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +55,18 @@ class CannotRender(Exception):
         self.hold = Hold(code, text)
 
 
-_Key = tuple[int, int | None, datetime]
-
-
 class Renderer:
     """Renders the mails of one engine."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._compiled: dict[_Key, Compiled | TemplateError] = {}
+        self.texts = Texts()
 
     async def render(
         self, db: Db, attempts: Sequence[Attempt], senders: Senders, now: datetime
     ) -> tuple[dict[int, Rendered], dict[int, Hold]]:
         """Return mails by message row, and reasons by campaign lead for those that cannot be made."""
-        await self._compile(db, attempts)
+        await self.texts.load(db, ((attempt.step, attempt.variant) for attempt in attempts))
         threads = await _threads(db, [a.lead.id for a in attempts if not a.is_first_mail])
         rendered: dict[int, Rendered] = {}
         holds: dict[int, Hold] = {}
@@ -95,24 +81,8 @@ class Renderer:
                 holds[attempt.lead.id] = Hold("TEMPLATE", f"The text of step {attempt.step.number} fails: {error}")
         return rendered, holds
 
-    async def _compile(self, db: Db, attempts: Sequence[Attempt]) -> None:
-        """Read and parse the texts that are new or were edited."""
-        keys = {_key(attempt) for attempt in attempts} - self._compiled.keys()
-        if not keys:
-            return
-        if len(self._compiled) > _KEPT_TEXTS:
-            self._compiled.clear()
-            keys = {_key(attempt) for attempt in attempts}
-        steps = [step_id for step_id, variant_id, _ in keys if variant_id is None]
-        variants = [variant_id for _, variant_id, _ in keys if variant_id is not None]
-        texts = {(text.step_id, text.variant_id): text for text in await store.list_texts(db, steps, variants)}
-        for key in keys:
-            self._compiled[key] = _compiled(texts[key[:2]])
-
     def _render(self, attempt: Attempt, sender: Sender, thread: Thread | None, now: datetime) -> Rendered:
-        compiled = self._compiled[_key(attempt)]
-        if isinstance(compiled, TemplateError):
-            raise compiled
+        compiled = self.texts.get(attempt.step, attempt.variant)
         campaign, schedule = attempt.campaign, attempt.campaign.schedule
         url = sender.tracking_url + tokens.unsubscribe_path(
             self._vault, attempt.lead.user_id, attempt.lead.id, attempt.lead.email
@@ -179,20 +149,6 @@ class Renderer:
             references=written.references,
             list_unsubscribe=(way_out, mailto) if attempt.campaign.add_unsubscribe_tag else (),
         )
-
-
-def _key(attempt: Attempt) -> _Key:
-    if attempt.variant:
-        return attempt.step.id, attempt.variant.id, attempt.variant.updated_at
-    return attempt.step.id, None, attempt.step.updated_at
-
-
-def _compiled(text: Text) -> Compiled | TemplateError:
-    try:
-        body = compile_body(text.email_body)
-        return Compiled(compile_subject(text.subject), body, body.has_unsubscribe_text)
-    except TemplateError as error:
-        return error
 
 
 def _subject(attempt: Attempt, subject: str, thread: Thread | None) -> tuple[str, Thread | None]:

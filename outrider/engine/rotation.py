@@ -4,7 +4,7 @@ Product behaviour 1.4, 1.7 and 4: a mailbox serves its own due follow-ups first;
 been idle longest; the campaign that a mailbox served longest ago comes first; variants go by the largest deficit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from outrider.engine.facts import LeadFacts, MailboxFacts, Pair, StepFacts, VariantFacts
@@ -50,16 +50,18 @@ def shares(variants: Sequence[VariantFacts], distribution: str) -> list[float]:
     return result
 
 
-def choose_variant(variants: Sequence[VariantFacts], distribution: str, extra: dict[int, int]) -> VariantFacts | None:
-    """Return the variant that lags furthest behind its share; `extra` counts choices of the same round by id."""
+def choose_variant(
+    variants: Sequence[VariantFacts], distribution: str, extra: Mapping[int, int]
+) -> VariantFacts | None:
+    """Return the variant that lags furthest behind its share; `extra` counts choices of the same round by id.
+
+    What a variant got that has no share any more is not part of the sum that the others share.
+    """
     if not variants:
         return None
-    counts = [variant.assigned_count + extra.get(variant.id, 0) for variant in variants]
-    total = sum(counts) + 1
-    wanted = shares(variants, distribution)
-    deficits = [
-        share / 100 * total - count if share > 0 else -float("inf") for share, count in zip(wanted, counts, strict=True)
-    ]
-    chosen = variants[max(range(len(variants)), key=lambda index: (deficits[index], -index))]
-    extra[chosen.id] = extra.get(chosen.id, 0) + 1
-    return chosen
+    takers = [(each, share) for each, share in zip(variants, shares(variants, distribution), strict=True) if share > 0]
+    if not takers:
+        return variants[0]  # everything was switched off: the first one, as before there was a choice
+    counts = {each.id: each.assigned_count + extra.get(each.id, 0) for each, _ in takers}
+    total = sum(counts.values()) + 1
+    return max(takers, key=lambda taker: taker[1] / 100 * total - counts[taker[0].id])[0]  # the first of equals

@@ -1,6 +1,6 @@
 """A round of planning: what is known at one `now`, who is picked, and the mails that come of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -9,6 +9,7 @@ from outrider.campaigns import pace
 from outrider.engine import gates, limits, rotation, store
 from outrider.engine.facts import CampaignFacts, DayCounts, LeadFacts, MailboxFacts, Pair, StepFacts, VariantFacts
 from outrider.engine.gates import Case, Hold
+from outrider.engine.texts import Texts, Which
 from outrider.kit.db import Db
 
 MOST_MAILS = 100  # of one round; the next round is planned while these are written and handed over
@@ -31,7 +32,7 @@ class Attempt:
 
     @property
     def is_first_mail(self) -> bool:
-        return is_new(self.campaign, self.lead)
+        return is_new(self.campaign, self.lead, self.step)
 
     def use(self) -> pace.Use:
         return pace.Use(
@@ -60,7 +61,9 @@ class Round:
     picks: list["Pick"] = field(default_factory=list)
     rejected: dict[int, Hold] = field(default_factory=dict)
     manual: list[tuple[LeadFacts, StepFacts]] = field(default_factory=list)
+    skipped: list["Skip"] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
+    texts: Texts = field(default_factory=Texts)
 
     @property
     def is_full(self) -> bool:
@@ -79,12 +82,33 @@ class Round:
             return MOST_MAILS
         return campaign.max_new_leads_per_day - self.day(campaign_id).new_count
 
+    def wants_values(self, campaign_id: int) -> bool:
+        """Whether texts of this campaign may have no gaps."""
+        return self.campaigns[campaign_id].on_missing_variable != "blank"
+
+    def texts_to_look_at(self) -> list[Which]:
+        """Those of campaigns that want no gaps; all others are read when they are rendered."""
+        return [
+            (step, variant)
+            for campaign_id in {pair.campaign_id for pair in self.ready}
+            if self.wants_values(campaign_id)
+            for step in self.steps.get(campaign_id, ())
+            for variant in self.variants.get(step.id) or (None,)
+        ]
+
     def open_for_new(self) -> list[int]:
         """The campaigns, of those that may send, which have room for new leads today."""
         ids = {pair.campaign_id for pair in self.ready}
         return [each for each in ids if gates.first_hold(self.case(each, is_first_mail=True)) is None]
 
-    def case(self, campaign_id: int, *, lead: LeadFacts | None = None, is_first_mail: bool = False) -> Case:
+    def case(
+        self,
+        campaign_id: int,
+        *,
+        lead: LeadFacts | None = None,
+        is_first_mail: bool = False,
+        missing: Sequence[str] = (),
+    ) -> Case:
         return Case(
             now=self.now,
             campaign=self.campaigns[campaign_id],
@@ -92,6 +116,7 @@ class Round:
             has_steps=bool(self.steps.get(campaign_id)),
             lead=lead,
             is_first_mail=is_first_mail,
+            missing=missing,
         )
 
     def passes(self, lead: LeadFacts) -> bool:
@@ -113,10 +138,27 @@ class Round:
         else:
             variants = self.variants.get(step.id, ())
             variant = rotation.choose_variant(variants, step.distribution, self.chosen_variants)
-            self.take(Pick(lead, mailbox, step, variant))
+            pick = Pick(lead, mailbox, step, variant)
+            if not self.wants_values(lead.campaign_id) or self._has_values(pick):
+                self.take(pick)
+
+    def _has_values(self, pick: "Pick") -> bool:
+        """Whether the text has no gap for this lead; else the lead is held, or the step left out."""
+        lead, step = pick.lead, pick.step
+        missing = self.texts.missing(step, pick.variant, lead)
+        if not missing:
+            return True
+        if hold := gates.first_hold(self.case(lead.campaign_id, lead=lead, missing=missing)):
+            self.rejected[lead.id] = hold
+        else:
+            following = rotation.step_after(step, self.steps[lead.campaign_id], lead.sent_step_ids)
+            self.skipped.append(Skip(lead, step, following, missing))
+        return False
 
     def take(self, pick: "Pick") -> None:
         self.picks.append(pick)
+        if pick.variant:
+            self.chosen_variants[pick.variant.id] = self.chosen_variants.get(pick.variant.id, 0) + 1
         day = self.day(pick.lead.campaign_id)
         if is_new(self.campaigns[pick.lead.campaign_id], pick.lead):
             day.new_count += 1
@@ -135,9 +177,24 @@ class Pick:
     variant: VariantFacts | None
 
 
-def is_new(campaign: CampaignFacts, lead: LeadFacts) -> bool:
-    """Whether its next mail is a first one; in a subsequence it follows on what the lead got before."""
-    return lead.last_step_number == 0 and campaign.parent_campaign_id is None
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A step that a lead does not get, because its text would have a gap."""
+
+    lead: LeadFacts
+    step: StepFacts
+    following: StepFacts | None
+    missing: Sequence[str]
+
+
+def is_new(campaign: CampaignFacts, lead: LeadFacts, step: StepFacts | None = None) -> bool:
+    """Whether its next mail (that of `step`) is a first one; steps may have been done by a person or left out.
+
+    In a subsequence it follows on what the lead got before.
+    """
+    if campaign.parent_campaign_id is not None:
+        return False
+    return all(step is not None and step_id == step.id for step_id in lead.sent_step_ids)
 
 
 async def load_campaigns(db: Db, campaign_ids: Iterable[int], now: datetime) -> Round:

@@ -113,7 +113,8 @@ async def list_campaigns(db: Db, campaign_ids: Sequence[int]) -> list[CampaignFa
         """
         SELECT c.id, c.user_id, c.client_id, c.name, c.status, c.timezone, c.days, c.start_hour, c.end_hour,
                c.min_time_between_emails, c.max_new_leads_per_day, c.follow_up_percentage, c.parent_campaign_id,
-               c.schedule_start_time, c.track_settings, c.unsubscribe_text, c.add_unsubscribe_tag, c.send_as_plain_text, c.force_plain_text,
+               c.schedule_start_time, c.track_settings, c.unsubscribe_text, c.add_unsubscribe_tag,
+               c.send_as_plain_text, c.force_plain_text, c.on_missing_variable,
                c.hold_code, c.hold_text, c.hold_until,
                (SELECT count(*) FROM campaign_mailboxes AS cm WHERE cm.campaign_id = c.id) AS mailbox_count
           FROM campaigns AS c

@@ -12,7 +12,7 @@ from outrider.campaigns.models import Campaign, StepType
 from outrider.campaigns.store import load_campaign, lock_campaign
 from outrider.kit.db import Db
 from outrider.kit.events import emit
-from outrider.leads import store, unsubscribes
+from outrider.leads import progress, store, unsubscribes
 from outrider.leads.blocks import actions as blocks
 from outrider.leads.blocks import store as block_store
 from outrider.leads.models import (
@@ -308,6 +308,7 @@ async def update(
     if email != lead.email and await store.find_lead_by_email(db, user_id, email, client_id=None):
         raise EmailTaken
     await store.update_lead(db, lead, fields, custom_fields=custom_fields, now=now)
+    await progress.forget_text_holds(db, user_id, lead_ids=[lead_id])
 
 
 async def block_bounced_address(db: Db, *, user_id: int, email: str, campaign_lead_id: int, now: datetime) -> None:

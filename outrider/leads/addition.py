@@ -16,6 +16,7 @@ from outrider.campaigns import actions as campaigns
 from outrider.campaigns.models import Campaign, CampaignStatus
 from outrider.kit.db import Db
 from outrider.kit.events import emit
+from outrider.leads import progress
 from outrider.leads.emails import email_key
 from outrider.leads.models import LeadsAdded
 
@@ -90,6 +91,9 @@ async def add(
         for place, verdict, lead_id in await _judge(db, campaign, sifted.staged, rules, now=now):
             sifted.verdicts[place] = Verdict(verdict)
             lead_ids[place] = lead_id
+        known = [lead_ids[place] for place, verdict in enumerate(sifted.verdicts) if verdict is Verdict.IN_CAMPAIGN]
+        if known:  # they may have got the values that they were waiting for
+            await progress.forget_text_holds(db, campaign.user_id, lead_ids=[each for each in known if each])
         places = [place for place, verdict in enumerate(sifted.verdicts) if verdict is Verdict.ADDED]
         if places:
             added = await _insert(db, campaign, [sifted.emails[place] for place in places], rules, now=now)

@@ -37,6 +37,7 @@ ADVICE = {
     "BLOCKLISTED": "Take the entry off the block list if it is a mistake, then resume the lead.",
     "TEMPLATE": "Correct the text of the step; it is tried again every hour.",
     "EMPTY_BODY": "Give the step a text, or the lead the fields that it is made of; it is tried again every hour.",
+    "MISSING_VARIABLE": "Fill in the fields of the lead that are named, or give the text a fallback for them.",
     "EMPTY_SUBJECT": "Give the first step a subject, or the lead the fields of it; it is tried again every hour.",
     "UNFORESEEN": "Tell the operator: the log of the engine has the details. It is tried again every hour.",
     "MANUAL_STEP": "Do the step, then mark it as done.",

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from outrider.kit.db import Db, as_records, execute, fetch_dicts
+from outrider.kit.db import Db, as_ids, as_records, execute, fetch_dicts
+
+TEXT_HOLDS = ("TEMPLATE", "EMPTY_SUBJECT", "EMPTY_BODY", "MISSING_VARIABLE")
+"""Reasons that lie in a text and in what the lead has for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,39 @@ async def record_advances(db: Db, advances: Sequence[Advance], now: datetime) ->
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A lead does not get a step. `due_at`: when the next one is due; None: it was the last, the lead is COMPLETED."""
+
+    campaign_lead_id: int
+    step_id: int
+    step_number: int
+    due_at: datetime | None
+
+
+async def record_skips(db: Db, skips: Sequence[Skip], now: datetime) -> None:
+    """Move leads past steps that they do not get. The status is that of mails and stays, but at the end."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads AS cl
+           SET last_step_id = step.step_id,
+               last_step_number = step.step_number,
+               status = CASE WHEN step.due_at IS NULL THEN 'COMPLETED' ELSE cl.status END,
+               due_at = step.due_at,
+               hold_code = NULL,
+               hold_text = NULL,
+               hold_until = NULL,
+               updated_at = %(now)s
+          FROM json_to_recordset(%(skips)s::json)
+               AS step (campaign_lead_id bigint, step_id bigint, step_number integer, due_at timestamptz)
+         WHERE cl.id = step.campaign_lead_id
+           AND cl.status IN ('STARTED', 'INPROGRESS')
+        """,
+        {"skips": as_records(sorted(skips, key=lambda skip: skip.campaign_lead_id)), "now": now},
+    )
+
+
 async def record_holds(
     db: Db,
     ids: Sequence[int],
@@ -83,6 +119,29 @@ async def record_holds(
          WHERE cl.id = hold.campaign_lead_id
         """,
         {"ids": list(ids), "codes": list(codes), "texts": list(texts), "until": list(until)},
+    )
+
+
+async def forget_text_holds(
+    db: Db, user_id: int, *, campaign_id: int | None = None, lead_ids: Sequence[int] = ()
+) -> None:
+    """Let leads of this campaign, or these people everywhere, be looked at anew: their text or values were edited."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads
+           SET hold_code = NULL, hold_text = NULL, hold_until = NULL
+         WHERE user_id = %(user_id)s
+           AND (campaign_id = %(campaign_id)s OR lead_id = ANY(%(lead_ids)s))
+           AND status IN ('STARTED', 'INPROGRESS')
+           AND hold_code = ANY(%(codes)s)
+        """,
+        {
+            "user_id": user_id,
+            "campaign_id": campaign_id,
+            "lead_ids": as_ids(lead_ids),
+            "codes": list(TEXT_HOLDS),
+        },
     )
 
 

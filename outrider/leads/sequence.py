@@ -7,15 +7,28 @@ Email Account; decision 30).
 from collections.abc import Sequence
 from datetime import datetime
 
-from outrider.campaigns.models import CampaignStatus, CampaignStatusChanged, MailboxRemoved, StepsChanged
+from outrider.campaigns.models import (
+    CampaignStatus,
+    CampaignStatusChanged,
+    MailboxRemoved,
+    MissingVariableRuleChanged,
+    StepsChanged,
+)
 from outrider.kit.db import Db, execute
+from outrider.leads import progress
 
 
 async def follow_steps(db: Db, events: Sequence[StepsChanged]) -> None:
     """When everything was emptied, every lead keeps its status and nothing is sent."""
     for event in events:
         if not event.is_emptied:
+            await progress.forget_text_holds(db, event.user_id, campaign_id=event.campaign_id)
             await _follow_sequence(db, event.user_id, event.campaign_id, now=event.at)
+
+
+async def follow_rule(db: Db, events: Sequence[MissingVariableRuleChanged]) -> None:
+    for event in events:
+        await progress.forget_text_holds(db, event.user_id, campaign_id=event.campaign_id)
 
 
 async def follow_start(db: Db, events: Sequence[CampaignStatusChanged]) -> None:

@@ -95,6 +95,7 @@ async def test_a_new_campaign_is_drafted_with_the_documented_defaults(api: ApiCl
             "autoCategorizeOOO": False,
         },
         "ai_categorisation_options": [],
+        "on_missing_variable": "blank",
     }
 
 

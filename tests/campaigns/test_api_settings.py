@@ -55,6 +55,7 @@ async def test_every_setting_reads_back(api: ApiClient, client_api: ApiClient, c
             "autoCategorizeOOO": False,
         },
         "ai_categorisation_options": [1, 3, 6],
+        "on_missing_variable": "hold",
     }
     await save(api, campaign_id, **settings)
     assert await read(api, campaign_id) == settings | {
@@ -165,6 +166,7 @@ async def test_forms_of_stop_lead_settings(api: ApiClient, campaign_id: int, giv
         ({"bounce_autopause_threshold": 101}, '"bounce_autopause_threshold" must be less than or equal to 100'),
         ({"bounce_autopause_threshold": "-1"}, '"bounce_autopause_threshold" must be larger than or equal to 0'),
         ({"ai_categorisation_options": [1, 77]}, "Invalid ai_categorisation_options value - 77"),
+        ({"on_missing_variable": "guess"}, '"on_missing_variable" must be one of [blank, hold, skip_step]'),
         ({"client_id": 424242}, "Client not found - Invalid client_id."),
         (
             {"out_of_office_detection_settings": {"autoReactivateOOO": True, "autoCategorizeOOO": True}},

@@ -30,6 +30,7 @@ def campaign(**changes: Any) -> CampaignFacts:
         add_unsubscribe_tag=False,
         send_as_plain_text=False,
         force_plain_text=False,
+        on_missing_variable="blank",
         hold_code=None,
         hold_text=None,
         hold_until=None,

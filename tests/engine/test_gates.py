@@ -42,6 +42,11 @@ def test_nothing_holds_what_is_in_order() -> None:
         ({"lead": lead(is_unsubscribed_from_campaign=True)}, "UNSUBSCRIBED", None),
         ({"campaign": campaign(client_id=7), "lead": lead(unsubscribed_client_ids=[7])}, "UNSUBSCRIBED", None),
         ({"lead": lead(block_entry="hexly.example")}, "BLOCK_LIST", None),
+        (
+            {"campaign": campaign(on_missing_variable="hold"), "missing": ["city"]},
+            "MISSING_VARIABLE",
+            NOW + timedelta(hours=1),
+        ),
         ({"mailbox": mailbox(is_smtp_success=False, smtp_failure_error="535")}, "MAILBOX_DISCONNECTED", None),
         ({"mailbox": mailbox(is_suspended=True)}, "MAILBOX_SUSPENDED", None),
         ({"mailbox": mailbox(today_count=40)}, "DAILY_CAP", TOMORROW),
@@ -77,10 +82,23 @@ def test_a_gate_says_why_and_until_when(changes: dict[str, Any], code: str, retr
         {"mailbox": mailbox(backoff_until=NOW)},
         {"campaign": campaign(schedule_start_time=NOW)},
         {"lead": lead(status="INPROGRESS")},
+        {"missing": ["city"]},  # gaps close up
+        {"campaign": campaign(on_missing_variable="skip_step"), "missing": ["city"]},
+        {"campaign": campaign(on_missing_variable="hold"), "missing": []},
     ],
 )
 def test_a_gate_opens_at_its_border(changes: dict[str, Any]) -> None:
     assert first_hold(case(**changes)) is None
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [(["city"], "no city."), (["city", "role"], "no city and no role."), (["a", "b", "c"], "no a, b and no c.")],
+)
+def test_the_values_that_are_missing_are_named(missing: list[str], words: str) -> None:
+    hold = first_hold(case(campaign=campaign(on_missing_variable="hold"), missing=missing))
+    assert hold is not None
+    assert words in hold.text
 
 
 def test_the_first_gate_in_the_order_is_the_one_people_see() -> None:

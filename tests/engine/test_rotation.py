@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from outrider.engine import rotation
+from outrider.engine.facts import VariantFacts
 from tests.engine.facts import NOW, lead, mailbox, pair, step, variant
 
 
@@ -70,21 +71,34 @@ def test_percentages_are_walked_in_order(percentages: list[float], expected: lis
 )
 def test_the_split_is_exact(distribution: str, percentages: list[float | None], expected: dict[int, int]) -> None:
     variants = [variant(index + 1, share) for index, share in enumerate(percentages)]
-    chosen: dict[int, int] = {}
-    counted = Counter(
-        pick.id for _ in range(100) if (pick := rotation.choose_variant(variants, distribution, chosen)) is not None
-    )
-    assert dict(counted) == expected
-    assert chosen == expected
+    chosen = Counter[int]()
+    for _ in range(100):
+        chosen[_choose(variants, distribution, chosen)] += 1
+    assert dict(chosen) == expected
 
 
 def test_the_split_is_exact_at_any_moment() -> None:
     variants = [variant(1, 60.0), variant(2, 30.0), variant(3, 10.0)]
-    chosen: dict[int, int] = {}
+    chosen = Counter[int]()
     for total in range(1, 201):
-        rotation.choose_variant(variants, "MANUAL_PERCENTAGE", chosen)
+        chosen[_choose(variants, "MANUAL_PERCENTAGE", chosen)] += 1
         for each, share in zip(variants, (60, 30, 10), strict=True):
-            assert abs(chosen.get(each.id, 0) - total * share / 100) <= 1
+            assert abs(chosen[each.id] - total * share / 100) <= 1
+
+
+def test_what_a_variant_got_that_is_off_now_does_not_disturb_the_split_of_the_others() -> None:
+    variants = [variant(1, 0.0, count=500), variant(2, 70.0), variant(3, 30.0)]
+    chosen = Counter[int]()
+    for total in range(1, 101):
+        chosen[_choose(variants, "MANUAL_PERCENTAGE", chosen)] += 1
+        assert abs(chosen[2] - total * 0.7) <= 1
+    assert chosen[1] == 0
+
+
+def _choose(variants: list[VariantFacts], distribution: str, chosen: Counter[int]) -> int:
+    found = rotation.choose_variant(variants, distribution, chosen)
+    assert found is not None
+    return found.id
 
 
 def test_a_step_without_variants_has_none_to_choose() -> None:

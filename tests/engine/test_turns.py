@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from outrider.engine import record, turns
+from outrider.engine import limits, turns
 from outrider.engine.facts import DayCounts
 from outrider.engine.planner import take_back
 from outrider.engine.turns import Kind
@@ -118,7 +118,7 @@ class Days:
                 attempt.step.id,
                 attempt.step.number,
                 world.now,
-                record.next_due(attempt, world.now),
+                limits.next_due(attempt.campaign, attempt.following, world.now),
             )
             for attempt in attempts
         ]

@@ -11,6 +11,7 @@ import pytest
 from outrider.engine.planner import plan
 from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Senders
+from outrider.engine.texts import Texts
 from outrider.kit.db import Db, execute, fetch_dicts, fetch_value
 from outrider.leads import progress
 from tests.support import make
@@ -28,6 +29,7 @@ class World:
     user_id: int
     engine_id: UUID = field(default_factory=uuid4)
     senders: Senders = field(default_factory=lambda: Senders(make.VAULT, tracking_url="https://t.outrider.example"))
+    texts: Texts = field(default_factory=Texts)
     lead_number: int = 0
 
     @classmethod
@@ -114,6 +116,7 @@ class World:
             engine_id or self.engine_id,
             self.now,
             senders=self.senders,
+            texts=self.texts,
             stats_id=lambda lead_id, step_id: UUID(int=lead_id * 10_000_000 + step_id),
         )
 
