@@ -98,10 +98,10 @@ class Engine:
             recorder=recorder,
             on_sent=inbound.keep_copy,
         )
-        await leases.start()
-        await leases.renew()
-        log.info("engine started", engine_id=str(engine_id), mailboxes=len(leases.mailbox_ids))
         try:
+            await leases.start()
+            await leases.renew()
+            log.info("engine started", engine_id=str(engine_id), mailboxes=len(leases.mailbox_ids))
             async with asyncio.TaskGroup() as group:
                 reader = group.create_task(inbound.run(lambda: leases.mailbox_ids))
                 sender = group.create_task(self._send_until(stop, outbound))

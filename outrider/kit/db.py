@@ -4,6 +4,7 @@
 everything below takes a `Db` and never commits. `%` in SQL is always written `%%`, with or without parameters.
 """
 
+import asyncio
 import select
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -76,14 +77,23 @@ class _Pool(AsyncConnectionPool[Db]):
     """Gives out connections whose server process lives. Its own `check` would wait for seconds after a dead one."""
 
     async def getconn(self, timeout: float | None = None) -> Db:  # noqa: ASYNC109 - the signature is inherited
+        cancellations = _count_cancellations()
         while True:
             db = await super().getconn(timeout)
+            if _count_cancellations() > cancellations:  # the pool loses one that comes together with the connection
+                await self.putconn(db)
+                raise asyncio.CancelledError
             try:
                 _raise_if_gone(db)
             except OperationalError:
                 await self.putconn(db)  # it is replaced
             else:
                 return db
+
+
+def _count_cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
 
 
 class Database:

@@ -182,6 +182,30 @@ async def test_a_killed_server_process_costs_no_request(database_url: str, datab
         await small.close()
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_cancellation_that_comes_with_the_awaited_connection_is_heeded(database_url: str, turns: int) -> None:
+    """After as many turns of the event loop. A loop that misses it would go on for ever."""
+    small = await Database.open(database_url, max_size=1)
+
+    async def use() -> None:
+        async with small.transaction():
+            pass
+
+    try:
+        async with small.connection():
+            waiting = asyncio.create_task(use())
+            await asyncio.sleep(0.01)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        is_asked = waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled() == is_asked
+        async with small.transaction() as db:
+            assert await fetch_value(db, "SELECT 1") == 1
+    finally:
+        await small.close()
+
+
 async def test_after_a_restart_of_the_server_dead_connections_are_passed_over_at_once(
     database_url: str, database: Database
 ) -> None:
