@@ -96,9 +96,19 @@ def _minutes(text: str) -> tuple[int, ...]:
 
 def _resolvers(text: str) -> tuple[str, ...]:
     try:
-        return tuple(str(ip_address(word)) for word in _words(text))
+        return tuple(_resolver(word) for word in _words(text))
     except ValueError as error:
-        raise ValueError("IP addresses separated by commas, like 1.1.1.1,8.8.8.8") from error
+        raise ValueError("IP addresses separated by commas, like 1.1.1.1,192.0.2.1:5353") from error
+
+
+def _resolver(word: str) -> str:
+    if word.startswith("[") or word.count(":") == 1:
+        parts = urlsplit(f"//{word}")
+        if parts.port is None:
+            raise ValueError(word)
+        ip_address(parts.hostname or "")
+        return word
+    return str(ip_address(word))
 
 
 def _one_of(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
@@ -233,7 +243,10 @@ class Settings:
         shown="none",
     )
     dns_resolvers: tuple[str, ...] = _setting(
-        (), "DNS servers to ask, separated by commas.", read=_resolvers, shown="those of the system"
+        (),
+        "DNS servers to ask, separated by commas, with a port where it is not 53.",
+        read=_resolvers,
+        shown="those of the system",
     )
     pool_size: int = _setting(10, "Database connections each process may open.", read=_whole(2, 1000))
     log_level: LogLevel = _setting(

@@ -18,6 +18,7 @@ from outrider.kit.events import subscribe
 from outrider.leads import sequence
 from outrider.leads.imports.jobs import import_leads
 from outrider.leads.models import LeadCategoryUpdated, LeadUnsubscribed
+from outrider.leads.providers.jobs import look_up_providers
 from outrider.mailboxes.models import MailboxDisconnected, MailboxesDeleted
 from outrider.messages import engagement
 from outrider.messages.models import (
@@ -46,7 +47,7 @@ def wire() -> None:
     _subscribe_webhooks()
 
 
-JOBS = (import_leads, jobs.retrigger, jobs.clean_up)
+JOBS = (import_leads, look_up_providers, jobs.retrigger, jobs.clean_up)
 """Handlers of queued work register themselves when they are imported."""
 
 

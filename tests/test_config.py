@@ -42,7 +42,7 @@ def test_every_kind_of_value_is_read() -> None:
             "OUTRIDER_FREE_MAIL_DOMAINS": "Posthaus.example",
             "OUTRIDER_COMPANY_DOMAINS": "acme.example=Acme.test, a.example=b.example=c.example",
             "OUTRIDER_CORS_ORIGINS": "https://a.example, https://b.example",
-            "OUTRIDER_DNS_RESOLVERS": "1.1.1.1,::1",
+            "OUTRIDER_DNS_RESOLVERS": "1.1.1.1,::1,127.0.0.1:5353,[::1]:53",
             "OUTRIDER_LOG_LEVEL": "debug",
             "OUTRIDER_DATA_DIR": "/var/lib/outrider",
         }
@@ -58,7 +58,7 @@ def test_every_kind_of_value_is_read() -> None:
         frozenset({"a.example", "b.example", "c.example"}),
     )
     assert settings.cors_origins == ("https://a.example", "https://b.example")
-    assert settings.dns_resolvers == ("1.1.1.1", "::1")
+    assert settings.dns_resolvers == ("1.1.1.1", "::1", "127.0.0.1:5353", "[::1]:53")
     assert settings.log_level is LogLevel.DEBUG
     assert settings.data_dir == Path("/var/lib/outrider")
 

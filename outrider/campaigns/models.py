@@ -171,6 +171,7 @@ class Campaign:
     force_plain_text: bool
     follow_up_percentage: int
     enable_ai_esp_matching: bool
+    esp_matching_strict: bool
     auto_pause_domain_leads_on_reply: bool
     ignore_ss_mailbox_sending_limit: bool
     bounce_autopause_threshold: str | None

@@ -245,6 +245,7 @@ def further_settings(campaign: Campaign) -> dict[str, Any]:
         "bounce_autopause_threshold": campaign.bounce_autopause_threshold,
         "domain_level_rate_limit": campaign.domain_level_rate_limit,
         "add_unsubscribe_tag": campaign.add_unsubscribe_tag,
+        "esp_matching_strict": campaign.esp_matching_strict,
         "out_of_office_detection_settings": campaign.out_of_office_detection_settings,
         "ai_categorisation_options": campaign.ai_categorisation_options,
         "on_missing_variable": campaign.on_missing_variable,

@@ -127,6 +127,7 @@ class SettingsChange(OutOfOffice):
     enable_ai_esp_matching: Flag = Field(
         default=False, validation_alias=AliasChoices("enable_ai_esp_matching", "ai_esp_matching")
     )
+    esp_matching_strict: Flag = False
     auto_pause_domain_leads_on_reply: Flag = False
     ignore_ss_mailbox_sending_limit: Flag = False
     bounce_autopause_threshold: Annotated[TextOrNumber, AfterValidator(_percentage)] | None = None
@@ -164,6 +165,7 @@ _AS_GIVEN = (
     "follow_up_percentage",
     "client_id",  # null: detached
     "enable_ai_esp_matching",
+    "esp_matching_strict",  # ours: no lead goes from another provider's mailbox while there is one of its own
     "auto_pause_domain_leads_on_reply",
     "ignore_ss_mailbox_sending_limit",
     "domain_level_rate_limit",

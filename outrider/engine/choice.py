@@ -5,15 +5,16 @@ own due follow-ups or a new lead, and of which campaign.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from outrider.engine import limits, rotation, store, turns
+from outrider.engine import gates, limits, rotation, store, turns
 from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair
 from outrider.engine.rounds import MOST_MAILS, Pick, Round
 from outrider.engine.turns import Kind
 from outrider.kit.db import Db
+from outrider.mail.provider import Provider
 
 _FOLLOW_UPS_EACH = 3  # of a mailbox in a campaign: the first may not pass its gates
 _SPARE = 50  # where many may lack a value: those behind them should not wait for the next round
@@ -37,18 +38,22 @@ async def _pick_retries(db: Db, round_: Round) -> None:
 
 
 async def _pick_due(db: Db, round_: Round) -> None:
-    """Each mailbox that is still free, the one idle longest first, gets what its turn is."""
+    """Each mailbox that is still free, the one idle longest first, gets what its turn is.
+
+    Where providers are paired that takes two passes: leads of the mailbox's own provider, then whoever is left.
+    """
     queues = Queues(await _list_follow_ups(db, round_))
     takers = _takers(round_, queues)
     if takers and not round_.is_full:
         queues.new = await _lock_new_leads(db, round_, takers)
     if any(queues.new.values()):
         queues.reserved = await _count_reserved(db, round_, {pair.mailbox_id for pair in takers})
-    pairs = _by_mailbox(round_)
-    for mailbox in rotation.idle_longest_first(round_.mailboxes[mailbox_id] for mailbox_id in pairs):
-        if round_.is_full:
-            return
-        _serve(round_, mailbox, pairs[mailbox.id], queues)
+    has_pairing = any(campaign.enable_ai_esp_matching for campaign in round_.campaigns.values())
+    for is_last in (False, True) if has_pairing else (True,):
+        pairs = _by_mailbox(round_)
+        for mailbox in rotation.idle_longest_first(round_.mailboxes[mailbox_id] for mailbox_id in pairs):
+            if not round_.is_full:
+                _serve(round_, mailbox, pairs[mailbox.id], queues, is_last=is_last)
 
 
 @dataclass
@@ -68,7 +73,7 @@ def _by_mailbox(round_: Round) -> dict[int, list[Pair]]:
     return pairs
 
 
-def _serve(round_: Round, mailbox: MailboxFacts, pairs: Sequence[Pair], queues: Queues) -> None:
+def _serve(round_: Round, mailbox: MailboxFacts, pairs: Sequence[Pair], queues: Queues, *, is_last: bool) -> None:
     """Offer the mailbox one lead after the other until it has a mail."""
 
     def choose(pair: Pair) -> Kind:
@@ -76,7 +81,7 @@ def _serve(round_: Round, mailbox: MailboxFacts, pairs: Sequence[Pair], queues: 
 
     for kind, pair in turns.in_order(pairs, choose):
         for queue in _queues(round_, kind, pair, mailbox, queues):
-            while lead := _next(queue, mailbox):
+            while lead := _next(round_, queue, mailbox, is_last=is_last):
                 if round_.passes(lead):
                     round_.offer(lead, mailbox)
                 if mailbox.id not in round_.mailboxes:
@@ -95,12 +100,22 @@ def _queues(round_: Round, kind: Kind, pair: Pair, mailbox: MailboxFacts, queues
             yield queues.new.get(campaign.id, [])
 
 
-def _next(queue: list[LeadFacts], mailbox: MailboxFacts) -> LeadFacts | None:
-    """Take out the first that may go from this mailbox: one for which another was chosen already may not."""
+def _next(round_: Round, queue: list[LeadFacts], mailbox: MailboxFacts, *, is_last: bool) -> LeadFacts | None:
+    """Take out the first that may go from this mailbox."""
     for index, lead in enumerate(queue):
-        if lead.mailbox_id in (None, mailbox.id):
+        if _suits(round_, lead, mailbox, is_last=is_last):
             return queue.pop(index)
     return None
+
+
+def _suits(round_: Round, lead: LeadFacts, mailbox: MailboxFacts, *, is_last: bool) -> bool:
+    if lead.mailbox_id is not None:
+        return lead.mailbox_id == mailbox.id
+    campaign = round_.campaigns[lead.campaign_id]
+    if not campaign.enable_ai_esp_matching or (lead.provider == mailbox.provider and mailbox.provider.is_known):
+        return True
+    case = round_.case(campaign.id, lead=lead, mailbox=mailbox)
+    return is_last and gates.mailbox_is_of_the_leads_provider(case) is None
 
 
 async def _list_follow_ups(db: Db, round_: Round) -> dict[tuple[int, int], list[LeadFacts]]:
@@ -136,17 +151,52 @@ def _serves_follow_ups_first(campaign: CampaignFacts) -> bool:
     return campaign.follow_up_percentage == turns.ALL and campaign.parent_campaign_id is None
 
 
-async def _lock_new_leads(db: Db, round_: Round, takers: Iterable[Pair]) -> dict[int, list[LeadFacts]]:
-    wanted = Counter(pair.campaign_id for pair in takers)
-    for campaign_id, count in wanted.items():
-        wanted[campaign_id] = min(count, round_.new_leads_left(campaign_id), MOST_MAILS - len(round_.picks))
-        if round_.wants_values(campaign_id):
-            wanted[campaign_id] += _SPARE
-    ids = await store.lock_new_leads(db, wanted, round_.now, mailbox_ids=round_.mailboxes)
+async def _lock_new_leads(db: Db, round_: Round, takers: Sequence[Pair]) -> dict[int, list[LeadFacts]]:
+    """Return new leads in the order of their import, as many as could be needed."""
+    wanted: Counter[int] = Counter()
+    paired: Counter[tuple[int, Provider]] = Counter()
+    for pair in takers:
+        campaign = round_.campaigns[pair.campaign_id]
+        paired.update((campaign.id, provider) for provider in _wanted_providers(campaign, round_, pair))
+        if not campaign.is_pairing_strict:
+            wanted[campaign.id] += 1
+    ids = await store.lock_new_leads(db, _limited(round_, wanted), round_.now, mailbox_ids=round_.mailboxes)
+    if paired:
+        limited = {
+            (campaign_id, provider): min(count, _most(round_, campaign_id)) + _spare(round_, campaign_id)
+            for (campaign_id, provider), count in paired.items()
+        }
+        ids += await store.lock_leads_of_providers(db, limited, round_.now, mailbox_ids=round_.mailboxes)
+        ids = sorted(set(ids))
     queues: dict[int, list[LeadFacts]] = {}
     for lead in await _list_in_order(db, ids):
         queues.setdefault(lead.campaign_id, []).append(lead)
     return queues
+
+
+def _wanted_providers(campaign: CampaignFacts, round_: Round, pair: Pair) -> list[Provider]:
+    """Leads of which providers this mailbox could take, beside those that may go from any."""
+    own = round_.mailboxes[pair.mailbox_id].provider
+    if not campaign.enable_ai_esp_matching:
+        return []
+    if campaign.is_pairing_strict:
+        return [provider for provider in Provider if provider == own or provider not in campaign.providers]
+    return [own] if own.is_known else []
+
+
+def _limited(round_: Round, wanted: Mapping[int, int]) -> dict[int, int]:
+    return {
+        campaign_id: min(count, _most(round_, campaign_id)) + _spare(round_, campaign_id)
+        for campaign_id, count in wanted.items()
+    }
+
+
+def _most(round_: Round, campaign_id: int) -> int:
+    return min(round_.new_leads_left(campaign_id), MOST_MAILS - len(round_.picks))
+
+
+def _spare(round_: Round, campaign_id: int) -> int:
+    return _SPARE if round_.wants_values(campaign_id) else 0
 
 
 async def _count_reserved(db: Db, round_: Round, mailbox_ids: AbstractSet[int]) -> dict[int, int]:

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from outrider.engine.schedule import Schedule
 from outrider.leads.models import LEAD_FIELDS
+from outrider.mail.provider import Provider
+from outrider.mailboxes.models import MailboxType
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,10 @@ class Text:
 
 @dataclass(frozen=True)
 class CampaignFacts:
-    """A campaign with what its mails need, and how many mailboxes it has."""
+    """A campaign with what its mails need, and how many mailboxes it has.
+
+    `sender_kinds`: type and host of those mailboxes that could send, where matching is strict.
+    """
 
     id: int
     user_id: int
@@ -71,6 +76,9 @@ class CampaignFacts:
     send_as_plain_text: bool
     force_plain_text: bool
     on_missing_variable: str
+    enable_ai_esp_matching: bool
+    esp_matching_strict: bool
+    sender_kinds: Sequence[str] | None
     hold_code: str | None
     hold_text: str | None
     hold_until: datetime | None
@@ -82,6 +90,16 @@ class CampaignFacts:
             return None
         return Schedule.of(self.timezone, self.days, self.start_hour, self.end_hour)
 
+    @property
+    def is_pairing_strict(self) -> bool:
+        return self.enable_ai_esp_matching and self.esp_matching_strict
+
+    @cached_property
+    def providers(self) -> frozenset[Provider]:
+        """Those whose leads have a mailbox of their own here."""
+        kinds = [kind.partition(" ") for kind in self.sender_kinds or ()]
+        return frozenset(found for kind, _, host in kinds if (found := MailboxType(kind).provider(host)).is_known)
+
 
 @dataclass(frozen=True, slots=True)
 class MailboxFacts:
@@ -92,6 +110,8 @@ class MailboxFacts:
 
     id: int
     user_id: int
+    type: str
+    smtp_host: str | None
     is_suspended: bool
     is_smtp_success: bool
     smtp_failure_error: str | None
@@ -109,6 +129,10 @@ class MailboxFacts:
     hold_code: str | None
     hold_text: str | None
     hold_until: datetime | None
+
+    @property
+    def provider(self) -> Provider:
+        return MailboxType(self.type).provider(self.smtp_host)
 
 
 @dataclass(slots=True)
@@ -145,6 +169,8 @@ class LeadFacts:
     last_step_id: int | None
     last_step_number: int
     due_at: datetime | None
+    provider: Provider | None
+    created_at: datetime
     email: str
     first_name: str | None
     last_name: str | None

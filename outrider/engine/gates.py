@@ -14,6 +14,7 @@ from outrider.campaigns.models import CampaignStatus, why_not_active
 from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts
 
 _LOOK_AGAIN = timedelta(hours=1)
+_PROVIDER_LOOKUP = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class Case:
     mailbox: MailboxFacts | None = None
     lead: LeadFacts | None = None
     missing: Sequence[str] = ()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no mailbox was chosen for the lead yet."""
+        return self.lead is not None and self.lead.mailbox_id is None
 
 
 class Scope(StrEnum):
@@ -135,6 +141,28 @@ def no_value_is_missing(case: Case) -> Hold | None:
     return Hold("MISSING_VARIABLE", text, case.now + _LOOK_AGAIN)
 
 
+def provider_is_known(case: Case) -> Hold | None:
+    """A lead that was just added is looked up within a minute; after five nobody waits for that any more."""
+    campaign, lead = case.campaign, case.lead
+    if campaign is None or lead is None or not campaign.enable_ai_esp_matching or lead.provider or not case.is_new:
+        return None
+    known_at = lead.created_at + _PROVIDER_LOOKUP
+    if case.now >= known_at:
+        return None
+    return Hold("PROVIDER_LOOKUP", "It is being looked up which provider receives the lead's mail.", known_at)
+
+
+def mailbox_is_of_the_leads_provider(case: Case) -> Hold | None:
+    """Strict matching only; without a mailbox of its provider a lead goes from any."""
+    campaign, lead, mailbox = case.campaign, case.lead, case.mailbox
+    if campaign is None or lead is None or mailbox is None or lead.provider is None or not case.is_new:
+        return None
+    if not campaign.is_pairing_strict or lead.provider not in campaign.providers or lead.provider == mailbox.provider:
+        return None
+    name = lead.provider.title()
+    return Hold("OTHER_PROVIDER", f"The lead's mail is received by {name}; it waits for one of your {name} mailboxes.")
+
+
 def mailbox_is_not_suspended(case: Case) -> Hold | None:
     if case.mailbox is None or not case.mailbox.is_suspended:
         return None
@@ -211,6 +239,8 @@ GATES: tuple[Gate, ...] = (
     Gate(Scope.LEAD, lead_is_not_unsubscribed),
     Gate(Scope.LEAD, lead_is_not_blocked),
     Gate(Scope.LEAD, no_value_is_missing),
+    Gate(Scope.LEAD, provider_is_known),
+    Gate(Scope.LEAD, mailbox_is_of_the_leads_provider),
     Gate(Scope.MAILBOX, mailbox_is_connected),
     Gate(Scope.MAILBOX, mailbox_is_not_suspended),
     Gate(Scope.MAILBOX, mailbox_has_capacity_today),

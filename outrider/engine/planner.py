@@ -26,7 +26,7 @@ from outrider.messages.ledger import EventRow
 from outrider.messages.models import Claim, ManualStepReached
 
 _UNUSABLE = "The mailbox cannot be used as it is set up. Save its addresses, password and servers again."
-_WAITING = frozenset({"MISSING_VARIABLE"})
+_WAITING = frozenset({"MISSING_VARIABLE", "PROVIDER_LOOKUP"})
 _ENDED = {"UNSUBSCRIBED": ("STOPPED", "UNSUBSCRIBED"), "BLOCK_LIST": ("BLOCKED", "BLOCKLISTED")}
 
 

@@ -106,6 +106,7 @@ class Round:
         campaign_id: int,
         *,
         lead: LeadFacts | None = None,
+        mailbox: MailboxFacts | None = None,
         is_first_mail: bool = False,
         missing: Sequence[str] = (),
     ) -> Case:
@@ -115,6 +116,7 @@ class Round:
             new_count=self.day(campaign_id).new_count,
             has_steps=bool(self.steps.get(campaign_id)),
             lead=lead,
+            mailbox=mailbox,
             is_first_mail=is_first_mail,
             missing=missing,
         )

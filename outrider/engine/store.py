@@ -11,6 +11,7 @@ from uuid import UUID
 
 from outrider.engine.facts import CampaignFacts, DayCounts, LeadFacts, MailboxFacts, Pair, StepFacts, Text, VariantFacts
 from outrider.kit.db import Db, as_ids, fetch_all, fetch_dicts
+from outrider.mail.provider import Provider
 from outrider.mailboxes.models import Mailbox
 
 _PLANNING_LOCK = 7431
@@ -22,7 +23,7 @@ async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_
         db,
         MailboxFacts,
         """
-        SELECT m.id, m.user_id, m.is_suspended, m.is_smtp_success, m.smtp_failure_error, m.max_email_per_day,
+        SELECT m.id, m.user_id, m.type, m.smtp_host, m.is_suspended, m.is_smtp_success, m.smtp_failure_error, m.max_email_per_day,
                m.time_to_wait_minutes, m.updated_at, s.next_send_at, s.last_sent_at, s.backoff_until, s.backoff_reason,
                coalesce(today.campaign_count, 0) AS today_count,
                coalesce(today.follow_up_count, 0) AS today_follow_up_count,
@@ -115,6 +116,16 @@ async def list_campaigns(db: Db, campaign_ids: Sequence[int]) -> list[CampaignFa
                c.min_time_between_emails, c.max_new_leads_per_day, c.follow_up_percentage, c.parent_campaign_id,
                c.schedule_start_time, c.track_settings, c.unsubscribe_text, c.add_unsubscribe_tag,
                c.send_as_plain_text, c.force_plain_text, c.on_missing_variable,
+               c.enable_ai_esp_matching, c.esp_matching_strict,
+               CASE WHEN c.enable_ai_esp_matching AND c.esp_matching_strict
+                    THEN ARRAY(SELECT DISTINCT concat_ws(' ', m.type, m.smtp_host)
+                                 FROM campaign_mailboxes AS cm
+                                 JOIN mailboxes AS m ON m.id = cm.mailbox_id
+                                WHERE cm.campaign_id = c.id
+                                  AND m.deleted_at IS NULL
+                                  AND m.is_smtp_success
+                                  AND NOT m.is_suspended)
+                END AS sender_kinds,
                c.hold_code, c.hold_text, c.hold_until,
                (SELECT count(*) FROM campaign_mailboxes AS cm WHERE cm.campaign_id = c.id) AS mailbox_count
           FROM campaigns AS c
@@ -378,6 +389,43 @@ async def lock_new_leads(db: Db, wanted: Mapping[int, int], now: datetime, *, ma
     return [row["id"] for row in rows]
 
 
+async def lock_leads_of_providers(
+    db: Db, wanted: Mapping[tuple[int, Provider], int], now: datetime, *, mailbox_ids: Iterable[int]
+) -> list[int]:
+    """The same for leads of certain providers (`wanted`: campaign and provider -> how many)."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT new.id
+          FROM unnest(%(campaign_ids)s::bigint[], %(providers)s::text[], %(counts)s::integer[])
+               AS wanted (campaign_id, provider, lead_count)
+         CROSS JOIN LATERAL (
+                SELECT cl.id
+                  FROM campaign_leads AS cl
+                 WHERE cl.campaign_id = wanted.campaign_id
+                   AND cl.provider = wanted.provider
+                   AND cl.status = 'STARTED'
+                   AND (cl.due_at IS NULL OR cl.due_at <= %(now)s)
+                   AND cl.hold_code IS DISTINCT FROM 'MANUAL_STEP'
+                   AND (cl.hold_until IS NULL OR cl.hold_until <= %(now)s)
+                   AND (cl.mailbox_id IS NULL OR cl.mailbox_id = ANY(%(mailbox_ids)s))
+                   AND NOT EXISTS (SELECT FROM dispatches AS d WHERE d.campaign_lead_id = cl.id)
+                 ORDER BY cl.id
+                 LIMIT wanted.lead_count
+                   FOR NO KEY UPDATE SKIP LOCKED
+               ) AS new
+        """,
+        {
+            "campaign_ids": [campaign_id for campaign_id, _ in wanted],
+            "providers": [provider for _, provider in wanted],
+            "counts": list(wanted.values()),
+            "mailbox_ids": as_ids(mailbox_ids),
+            "now": now,
+        },
+    )
+    return [row["id"] for row in rows]
+
+
 async def list_leads(db: Db, campaign_lead_ids: Sequence[int]) -> list[LeadFacts]:
     """Return what gates and texts need of these campaign leads."""
     return await fetch_all(
@@ -385,7 +433,7 @@ async def list_leads(db: Db, campaign_lead_ids: Sequence[int]) -> list[LeadFacts
         LeadFacts,
         """
         SELECT cl.id, cl.user_id, cl.campaign_id, cl.lead_id, cl.mailbox_id, cl.status, cl.last_step_id,
-               cl.last_step_number, cl.due_at, l.email, l.first_name, l.last_name, l.phone_number, l.company_name,
+               cl.last_step_number, cl.due_at, cl.provider, cl.created_at, l.email, l.first_name, l.last_name, l.phone_number, l.company_name,
                l.website, l.location, l.linkedin_profile, l.company_url, l.custom_fields, l.is_unsubscribed,
                l.unsubscribed_client_ids, cl.is_unsubscribed AS is_unsubscribed_from_campaign,
                (SELECT b.email_or_domain

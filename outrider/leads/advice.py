@@ -40,6 +40,8 @@ ADVICE = {
     "MISSING_VARIABLE": "Fill in the fields of the lead that are named, or give the text a fallback for them.",
     "EMPTY_SUBJECT": "Give the first step a subject, or the lead the fields of it; it is tried again every hour.",
     "UNFORESEEN": "Tell the operator: the log of the engine has the details. It is tried again every hour.",
+    "PROVIDER_LOOKUP": "Nothing: it takes a minute. Without pairing by provider nothing is looked up.",
+    "OTHER_PROVIDER": "Wait, attach more mailboxes of that provider, or switch strict pairing off.",
     "MANUAL_STEP": "Do the step, then mark it as done.",
     "PAUSED": "Resume the lead.",
     "STOPPED": "Resume the lead if it should go on.",

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from outrider.kit.errors import Invalid, NotFound
 from outrider.kit.events import Event
+from outrider.mail.provider import Provider, provider_of
 
 
 class MailboxType(StrEnum):
@@ -27,7 +28,12 @@ class MailboxType(StrEnum):
                 return cls(kind)
         return cls("SMTP")
 
+    def provider(self, smtp_host: str | None) -> Provider:
+        """Who sends for a mailbox of this type with this host."""
+        return _PROVIDERS.get(self.value) or provider_of([smtp_host or ""])
 
+
+_PROVIDERS = {"GMAIL": Provider.GOOGLE, "OUTLOOK": Provider.MICROSOFT, "ZOHO": Provider.ZOHO}
 _HOST_WORDS = (
     (("gmail", "google"), "GMAIL"),
     (("office365", "outlook"), "OUTLOOK"),

@@ -40,6 +40,7 @@ TRANSACTIONS_OPEN_IN = {
     "kit.idempotency": "requests that may be repeated",
     "kit.migrate": "migrations",
     "leads.imports.jobs": "jobs",
+    "leads.providers.jobs": "jobs",
     "mailboxes.actions": "a savepoint: another mailbox may have taken the address in the meantime",
     "mailboxes.api": "requests that try a log-in between reading and writing",
     "tracking.api": "requests that need no key",

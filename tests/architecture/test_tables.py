@@ -13,6 +13,7 @@ _TENANT_PARAMETER = re.compile(r"%\(user_ids?\)s")
 
 OF_THE_INSTALLATION = {
     "accounts": "the tenants themselves",
+    "domain_providers": "what the DNS tells everybody",
     "engines": "processes",
     "failed_authentications": "by remote address",
     "hard_bounces": "addresses that are dead for everybody here",
@@ -45,6 +46,8 @@ BY_THEMSELVES = {
     "leads.imports.store.lock_done_count": "by the id that the job was queued with",
     "leads.imports.store.record_progress": "by the id that the job was queued with",
     "mailboxes.store.find_holder": "an address can be connected once in the whole installation",
+    "leads.providers.store.list_positions": "the look-up works for all accounts; it names each",
+    "leads.providers.store.record_position": "by the campaign that has just been read",
     "messages.engagement.count_hits": "by mails that signed tokens name",
     "messages.engagement.record_bounce": "by the mail that a report was matched to, in its mailbox",
     "messages.engagement.record_reply": "by the mail that a reply was matched to, in its mailbox",

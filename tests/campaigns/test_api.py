@@ -87,6 +87,7 @@ async def test_a_new_campaign_is_drafted_with_the_documented_defaults(api: ApiCl
         "ignore_ss_mailbox_sending_limit": False,
         "bounce_autopause_threshold": None,
         "domain_level_rate_limit": False,
+        "esp_matching_strict": False,
         "add_unsubscribe_tag": False,
         "out_of_office_detection_settings": {
             "ignoreOOOasReply": False,

@@ -47,6 +47,7 @@ async def test_every_setting_reads_back(api: ApiClient, client_api: ApiClient, c
         "ignore_ss_mailbox_sending_limit": True,
         "bounce_autopause_threshold": "5",
         "domain_level_rate_limit": True,
+        "esp_matching_strict": True,
         "add_unsubscribe_tag": True,
         "out_of_office_detection_settings": {
             "ignoreOOOasReply": True,

@@ -48,6 +48,7 @@ CAMPAIGN = Campaign(
     bounce_autopause_threshold=None,
     bounce_measured_from=None,
     domain_level_rate_limit=False,
+    esp_matching_strict=False,
     out_of_office_detection_settings={},
     ai_categorisation_options=[],
     on_missing_variable=OnMissingVariable.BLANK,

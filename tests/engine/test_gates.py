@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from outrider.engine.gates import GATES, Case, first_hold
+from outrider.mail.provider import Provider
 from tests.engine.facts import NOW, campaign, lead, mailbox
 
+STRICT = campaign(enable_ai_esp_matching=True, esp_matching_strict=True, sender_kinds=["GMAIL", "SMTP mx.a.example"])
 TOMORROW = datetime(2026, 3, 3, tzinfo=UTC)
 
 
@@ -47,6 +49,12 @@ def test_nothing_holds_what_is_in_order() -> None:
             "MISSING_VARIABLE",
             NOW + timedelta(hours=1),
         ),
+        (
+            {"campaign": campaign(enable_ai_esp_matching=True), "lead": lead(created_at=NOW - timedelta(minutes=2))},
+            "PROVIDER_LOOKUP",
+            NOW + timedelta(minutes=3),
+        ),
+        ({"campaign": STRICT, "lead": lead(provider=Provider.GOOGLE)}, "OTHER_PROVIDER", None),
         ({"mailbox": mailbox(is_smtp_success=False, smtp_failure_error="535")}, "MAILBOX_DISCONNECTED", None),
         ({"mailbox": mailbox(is_suspended=True)}, "MAILBOX_SUSPENDED", None),
         ({"mailbox": mailbox(today_count=40)}, "DAILY_CAP", TOMORROW),
@@ -85,6 +93,13 @@ def test_a_gate_says_why_and_until_when(changes: dict[str, Any], code: str, retr
         {"missing": ["city"]},  # gaps close up
         {"campaign": campaign(on_missing_variable="skip_step"), "missing": ["city"]},
         {"campaign": campaign(on_missing_variable="hold"), "missing": []},
+        {"campaign": campaign(enable_ai_esp_matching=True), "lead": lead(created_at=NOW - timedelta(minutes=5))},
+        {"campaign": STRICT, "lead": lead(provider=Provider.GOOGLE), "mailbox": mailbox(type="GMAIL")},
+        {"campaign": STRICT, "lead": lead(provider=Provider.GOOGLE), "mailbox": mailbox(smtp_host="smtp.gmail.com")},
+        {"campaign": STRICT, "lead": lead(provider=Provider.ZOHO)},  # no mailbox of the campaign is there
+        {"campaign": STRICT, "lead": lead(provider=Provider.GATEWAY)},
+        {"campaign": STRICT, "lead": lead(provider=Provider.GOOGLE, mailbox_id=1, last_step_number=1)},
+        {"campaign": campaign(enable_ai_esp_matching=True), "lead": lead(provider=Provider.GOOGLE)},
     ],
 )
 def test_a_gate_opens_at_its_border(changes: dict[str, Any]) -> None:
