@@ -161,7 +161,7 @@ async def add_mailboxes(
 ) -> list[Mapping[str, Any]]:
     """Attach mailboxes, all or none; the mapping of each in the order given."""
     await store.lock_campaign(db, user_id, campaign_id, client_id=client_id)
-    await _check_mailboxes(db, user_id, mailbox_ids, client_id=client_id)
+    await check_mailboxes(db, user_id, mailbox_ids, client_id=client_id)
     mappings = await store.upsert_mailboxes(db, user_id, campaign_id, mailbox_ids, now=now)
     if auto_adjust_warmup:
         await set_auto_adjust_warmup(db, user_id, mailbox_ids, now=now)
@@ -181,7 +181,7 @@ async def remove_mailboxes(
 ) -> int:
     """Detach mailboxes; how many were attached. What becomes of their leads is the leads' business."""
     campaign = await store.lock_campaign(db, user_id, campaign_id, client_id=client_id)
-    await _check_mailboxes(db, user_id, mailbox_ids, client_id=client_id)
+    await check_mailboxes(db, user_id, mailbox_ids, client_id=client_id)
     removed = await store.delete_mailboxes(db, user_id, campaign_id, mailbox_ids)
     if not removed:
         return 0
@@ -301,7 +301,8 @@ def _instant(time: datetime, zone: ZoneInfo) -> datetime:
     return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
 
 
-async def _check_mailboxes(db: Db, user_id: int, mailbox_ids: Sequence[int], *, client_id: int | None) -> None:
+async def check_mailboxes(db: Db, user_id: int, mailbox_ids: Sequence[int], *, client_id: int | None) -> None:
+    """Raise MailboxNotAllowed for the first that the caller does not have."""
     visible = await mailboxes.list_visible_ids(db, user_id, mailbox_ids, client_id=client_id)
     for mailbox_id in mailbox_ids:
         if mailbox_id not in visible:

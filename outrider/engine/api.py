@@ -5,8 +5,10 @@ from typing import Annotated
 from fastapi import Depends, Query
 from starlette.responses import Response
 
+from outrider.campaigns.actions import check_mailboxes
 from outrider.campaigns.store import load_campaign
-from outrider.engine import wire
+from outrider.engine import preview, wire
+from outrider.kit.crypto import vault
 from outrider.kit.http import Api, Ctx, PathId, reply
 from outrider.kit.pagination import Page, paging
 from outrider.leads import reasons
@@ -14,6 +16,24 @@ from outrider.leads.listing import has_leads
 from outrider.mailboxes.state import is_engine_running
 
 api = Api()
+
+
+@api.get("/campaigns/{campaign_id}/preview")
+async def preview_mail(ctx: Ctx, campaign_id: PathId, query: Annotated[wire.PreviewQuery, Query()]) -> Response:
+    """Preview a mail of a campaign
+
+    As it would leave, made by what makes it when it leaves; nothing is claimed, sent or counted. Without `lead_id` the
+    campaign's first lead (a sample while it has none), without `seq_number` its next step, without `variant` (a label
+    or an id) the one it would get, without `email_account_id` its own mailbox.
+    """
+    db, user_id = ctx.db, ctx.user_id
+    await load_campaign(db, user_id, campaign_id, client_id=ctx.client_id)
+    if query.email_account_id is not None:
+        await check_mailboxes(db, user_id, [query.email_account_id], client_id=ctx.client_id)
+    shown = await preview.preview(
+        db, user_id, campaign_id, query.wanted(), vault=vault(), tracking_url=ctx.settings.tracking_url, now=ctx.now
+    )
+    return reply(wire.preview(shown))
 
 
 @api.get("/campaigns/{campaign_id}/why-not-sent")

@@ -19,7 +19,7 @@ from outrider.engine.planner import plan, take_back
 from outrider.engine.record import Result
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Rendered, Renderer
-from outrider.engine.rounds import Attempt
+from outrider.engine.rounds import Attempt, stats_id
 from outrider.engine.senders import Senders
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault
@@ -100,8 +100,7 @@ class Outbound:
             task.add_done_callback(self._in_flight.discard)
 
     def _stats_id(self, campaign_lead_id: int, step_id: int) -> UUID:
-        """The identity of a mail: the same whenever it is asked for, and nobody can guess it."""
-        return UUID(bytes=self._vault.sign(f"{campaign_lead_id}|{step_id}".encode(), purpose="stats_id"), version=4)
+        return stats_id(self._vault, campaign_lead_id, step_id)
 
     async def prepare(self, attempts: Sequence[Attempt]) -> list[Ready]:
         """Write the mails and mark them as being handed over. One that fails unforeseen does not stop the others."""

@@ -13,7 +13,7 @@ from outrider.engine import foresight, store
 from outrider.engine.outbound import Outbound, Ready
 from outrider.engine.record import Result
 from outrider.engine.recorder import Recorder
-from outrider.engine.render import Renderer
+from outrider.engine.render import Links, Renderer
 from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Senders
 from outrider.kit.clock import StandingClock
@@ -49,7 +49,7 @@ class Rehearsal:
             vault,
             engine_id=engine_id,
             senders=Senders(vault, tracking_url=tracking_url),
-            renderer=Renderer(vault),
+            renderer=Renderer(Links(vault)),
             submitter=Submitter(),
             recorder=self._recorder,
             on_sent=lambda _mailbox_id, _raw: None,

@@ -4,10 +4,12 @@ Texts are compiled once and kept until they are edited. What cannot be rendered 
 way of the others.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Protocol
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from outrider.content.html import append_before_body_end, footer, unsubscribe_text
@@ -16,17 +18,19 @@ from outrider.content.syntax import TemplateError
 from outrider.content.template import Template
 from outrider.content.text import to_text
 from outrider.content.variables import mail_values
+from outrider.engine import threads
+from outrider.engine.facts import CampaignFacts, LeadFacts, StepFacts, VariantFacts
 from outrider.engine.gates import Hold
 from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Sender, Senders
 from outrider.engine.texts import Texts
+from outrider.engine.threads import Thread
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
-from outrider.messages.models import ThreadMail, Written
-from outrider.messages.store import list_threads
+from outrider.messages.models import Written
 from outrider.tracking import tokens
 
-_REPLY_PREFIX = "Re: "
+_UTC = ZoneInfo("UTC")
 _PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:none">'
 
 
@@ -38,13 +42,53 @@ class Rendered:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """The conversation that a follow-up continues: its first subject, the mail it answers, all mails so far."""
+class Mail(Protocol):
+    """What a mail is made of: an attempt of the engine, or a preview. `message_id` is the row, 0 if there is none."""
 
-    subject: str
-    in_reply_to: str
-    references: tuple[str, ...]
+    @property
+    def message_id(self) -> int: ...
+    @property
+    def stats_id(self) -> UUID: ...
+    @property
+    def campaign(self) -> CampaignFacts: ...
+    @property
+    def step(self) -> StepFacts: ...
+    @property
+    def variant(self) -> VariantFacts | None: ...
+    @property
+    def lead(self) -> LeadFacts: ...
+
+
+class Links:
+    """Addresses in a mail that lead back to us."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def way_out(self, lead: LeadFacts) -> str:
+        return tokens.unsubscribe_path(self._vault, lead.user_id, lead.id, lead.email)
+
+    def click(self, message_id: int, url: str) -> str:
+        return tokens.click_path(self._vault, message_id, url)
+
+    def opening(self, message_id: int) -> str:
+        return tokens.open_path(self._vault, message_id)
+
+
+class DeadLinks(Links):
+    """Those of a preview: they count nothing and take nobody out."""
+
+    def __init__(self) -> None:
+        pass
+
+    def way_out(self, lead: LeadFacts) -> str:  # noqa: ARG002 - the same for everybody
+        return "/u/preview"
+
+    def click(self, message_id: int, url: str) -> str:  # noqa: ARG002
+        return "/c/preview"
+
+    def opening(self, message_id: int) -> str:  # noqa: ARG002
+        return "/o/preview.gif"
 
 
 class CannotRender(Exception):
@@ -56,10 +100,10 @@ class CannotRender(Exception):
 
 
 class Renderer:
-    """Renders the mails of one engine."""
+    """Renders mails: those of one engine, and previews."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    def __init__(self, links: Links) -> None:
+        self._links = links
         self.texts = Texts()
 
     async def render(
@@ -67,42 +111,48 @@ class Renderer:
     ) -> tuple[dict[int, Rendered], dict[int, Hold]]:
         """Return mails by message row, and reasons by campaign lead for those that cannot be made."""
         await self.texts.load(db, ((attempt.step, attempt.variant) for attempt in attempts))
-        threads = await _threads(db, [a.lead.id for a in attempts if not a.is_first_mail])
+        thread = await threads.load(db, [a.lead.id for a in attempts if not a.is_first_mail])
         rendered: dict[int, Rendered] = {}
         holds: dict[int, Hold] = {}
         for attempt in attempts:
-            try:
-                rendered[attempt.message_id] = self._render(
-                    attempt, senders[attempt.mailbox_id], threads.get(attempt.lead.id), now
-                )
-            except CannotRender as error:
-                holds[attempt.lead.id] = error.hold
-            except TemplateError as error:
-                holds[attempt.lead.id] = Hold("TEMPLATE", f"The text of step {attempt.step.number} fails: {error}")
+            made = self.make(attempt, senders[attempt.mailbox_id], thread.get(attempt.lead.id), now)
+            if isinstance(made, Hold):
+                holds[attempt.lead.id] = made
+            else:
+                rendered[attempt.message_id] = made
         return rendered, holds
 
-    def _render(self, attempt: Attempt, sender: Sender, thread: Thread | None, now: datetime) -> Rendered:
-        compiled = self.texts.get(attempt.step, attempt.variant)
-        campaign, schedule = attempt.campaign, attempt.campaign.schedule
-        url = sender.tracking_url + tokens.unsubscribe_path(
-            self._vault, attempt.lead.user_id, attempt.lead.id, attempt.lead.email
-        )
+    def make(self, mail: Mail, sender: Sender, thread: Thread | None, now: datetime) -> Rendered | Hold:
+        """One mail, or why it cannot be made. Its text has been loaded."""
+        try:
+            return self._render(mail, sender, thread, now)
+        except CannotRender as error:
+            return error.hold
+        except TemplateError as error:
+            return Hold("TEMPLATE", f"The text of step {mail.step.number} fails: {error}")
+
+    def _render(self, mail: Mail, sender: Sender, thread: Thread | None, now: datetime) -> Rendered:
+        compiled = self.texts.get(mail.step, mail.variant)
+        campaign, schedule = mail.campaign, mail.campaign.schedule
+        url = sender.tracking_url + self._links.way_out(mail.lead)
         is_plain = campaign.send_as_plain_text or campaign.force_plain_text
         way_out = unsubscribe_text(campaign.unsubscribe_text or "", None if is_plain else url)
         values = mail_values(
-            attempt.lead.fields(), custom=attempt.lead.custom_fields, sender=sender.values, unsubscribe_text=way_out
+            mail.lead.fields(), custom=mail.lead.custom_fields, sender=sender.values, unsubscribe_text=way_out
         )
-        zone = schedule.zone if schedule else ZoneInfo("UTC")
-        fill = partial(Template.render, values=values, seed=attempt.stats_id.bytes, now=now, zone=zone)
+        zone = schedule.zone if schedule else _UTC
+        fill = partial(Template.render, values=values, seed=mail.stats_id.bytes, now=now, zone=zone)
         html = fill(compiled.body)
         if campaign.unsubscribe_text and not compiled.says_goodbye:
             html = append_before_body_end(html, footer(way_out))
         text = to_text(html)
         if not text.strip() and "<img" not in html:
-            raise CannotRender("EMPTY_BODY", f"The text of step {attempt.step.number} is empty for this lead.")
-        subject, thread = _subject(attempt, fill(compiled.subject), thread)
+            raise CannotRender("EMPTY_BODY", f"The text of step {mail.step.number} is empty for this lead.")
+        subject, thread = threads.place(fill(compiled.subject), thread)
+        if not subject:
+            raise CannotRender("EMPTY_SUBJECT", f"The subject of step {mail.step.number} is empty for this lead.")
         written = Written(
-            id=attempt.message_id,
+            id=mail.message_id,
             subject=subject,
             html=None if is_plain else html,
             text=text if is_plain else None,
@@ -110,71 +160,43 @@ class Renderer:
             references=thread.references if thread else (),
             is_open_tracked=not is_plain and "DONT_EMAIL_OPEN" not in campaign.track_settings,
         )
-        tracked = None if is_plain else self._track(attempt, sender, written, keep=url)
-        return Rendered(written, self._compose(attempt, sender, written, text=text, html=tracked, way_out=url, now=now))
+        tracked = None if is_plain else self._track(mail, sender, written, keep=url)
+        return Rendered(
+            written,
+            self._compose(mail, sender, written, text=text, html=tracked, way_out=url, date=now.astimezone(zone)),
+        )
 
-    def _track(self, attempt: Attempt, sender: Sender, written: Written, *, keep: str) -> str:
+    def _track(self, mail: Mail, sender: Sender, written: Written, *, keep: str) -> str:
         """The HTML as it leaves: links that are counted, and the pixel. What is kept has neither."""
         html = written.html or ""
-        base, message_id = sender.tracking_url, attempt.message_id
-        if "DONT_LINK_CLICK" not in attempt.campaign.track_settings:
-            html = rewrite_links(
-                html, lambda url, _: base + tokens.click_path(self._vault, message_id, url), keep=(keep,)
-            )
+        base, message_id = sender.tracking_url, mail.message_id
+        if "DONT_LINK_CLICK" not in mail.campaign.track_settings:
+            html = rewrite_links(html, lambda url, _: base + self._links.click(message_id, url), keep=(keep,))
         if written.is_open_tracked:
-            html = append_before_body_end(html, _PIXEL.format(base + tokens.open_path(self._vault, message_id)))
+            html = append_before_body_end(html, _PIXEL.format(base + self._links.opening(message_id)))
         return html
 
     def _compose(
         self,
-        attempt: Attempt,
+        mail: Mail,
         sender: Sender,
         written: Written,
         *,
         text: str,
         html: str | None,
         way_out: str,
-        now: datetime,
+        date: datetime,
     ) -> bytes:
         token = way_out.rsplit("/", 1)[1]  # has no characters that mean something in an address
         mailto = f"{sender.mailto}?subject=unsubscribe%20{token}"
         return sender.skeleton.fill(
-            to=attempt.lead.email,
+            to=mail.lead.email,
             subject=written.subject,
             text=text,
             html=html,
-            date=now,
-            message_id=f"{attempt.stats_id}@{sender.domain}",
+            date=date,
+            message_id=f"{mail.stats_id}@{sender.domain}",
             in_reply_to=written.in_reply_to,
             references=written.references,
-            list_unsubscribe=(way_out, mailto) if attempt.campaign.add_unsubscribe_tag else (),
+            list_unsubscribe=(way_out, mailto) if mail.campaign.add_unsubscribe_tag else (),
         )
-
-
-def _subject(attempt: Attempt, subject: str, thread: Thread | None) -> tuple[str, Thread | None]:
-    """No subject, or the thread's own, continues the thread; another one starts a new thread (2.1)."""
-    if subject and (thread is None or subject != _REPLY_PREFIX + thread.subject):
-        return subject, None
-    if thread is None:
-        raise CannotRender("EMPTY_SUBJECT", f"The subject of step {attempt.step.number} is empty for this lead.")
-    return _REPLY_PREFIX + thread.subject, thread
-
-
-async def _threads(db: Db, campaign_lead_ids: Sequence[int]) -> Mapping[int, Thread]:
-    """The latest thread of each lead: from its last mail with a subject of its own on (RFC 5322 §3.6.4)."""
-    threads: dict[int, Thread] = {}
-    for mail in await list_threads(db, campaign_lead_ids) if campaign_lead_ids else ():
-        if mail.message_id is not None:
-            threads[mail.campaign_lead_id] = _continued(threads.get(mail.campaign_lead_id), mail, mail.message_id)
-    return threads
-
-
-def _continued(thread: Thread | None, mail: ThreadMail, message_id: str) -> Thread:
-    is_ours = mail.direction == "OUT"
-    if thread is None or (is_ours and mail.in_reply_to is None):
-        return Thread((mail.subject or "").removeprefix(_REPLY_PREFIX), message_id, (message_id,))
-    return replace(
-        thread,
-        in_reply_to=message_id if is_ours else thread.in_reply_to,
-        references=(*thread.references, message_id),
-    )

@@ -10,6 +10,7 @@ from outrider.engine import gates, limits, rotation, store
 from outrider.engine.facts import CampaignFacts, DayCounts, LeadFacts, MailboxFacts, Pair, StepFacts, VariantFacts
 from outrider.engine.gates import Case, Hold
 from outrider.engine.texts import Texts, Which
+from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
 
 MOST_MAILS = 100  # of one round; the next round is planned while these are written and handed over
@@ -187,6 +188,11 @@ class Skip:
     step: StepFacts
     following: StepFacts | None
     missing: Sequence[str]
+
+
+def stats_id(vault: Vault, campaign_lead_id: int, step_id: int) -> UUID:
+    """The identity of a mail: the same whenever it is asked for, and nobody can guess it."""
+    return UUID(bytes=vault.sign(f"{campaign_lead_id}|{step_id}".encode(), purpose="stats_id"), version=4)
 
 
 def is_new(campaign: CampaignFacts, lead: LeadFacts, step: StepFacts | None = None) -> bool:

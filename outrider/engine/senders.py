@@ -5,7 +5,7 @@ Opened passwords live here and nowhere else, and only while the process does.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import quote
 
 from outrider.content.variables import sender_values
@@ -76,7 +76,6 @@ class Senders:
                 from_address=mailbox.from_email,
                 from_name=mailbox.from_name,
                 reply_to=_addresses(mailbox.different_reply_to_address),
-                zone=UTC,
             ),
             domain=address.domain_of(mailbox.from_email),
             tracking_url=f"https://{mailbox.custom_tracking_domain}" if is_own_host else self._tracking_url,

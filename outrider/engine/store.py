@@ -575,6 +575,43 @@ async def list_mailboxes(db: Db, mailbox_ids: Sequence[int]) -> list[Mailbox]:
     return await fetch_all(db, Mailbox, "SELECT * FROM mailboxes WHERE id = ANY(%(ids)s)", {"ids": list(mailbox_ids)})
 
 
+async def find_preview_lead(db: Db, user_id: int, campaign_id: int, *, lead_id: int | None) -> int | None:
+    """Return the id in the campaign of this lead, or of its first one."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT id
+          FROM campaign_leads
+         WHERE user_id = %(user_id)s
+           AND campaign_id = %(campaign_id)s
+           AND (%(lead_id)s::bigint IS NULL OR lead_id = %(lead_id)s)
+         ORDER BY id
+         LIMIT 1
+        """,
+        {"user_id": user_id, "campaign_id": campaign_id, "lead_id": lead_id},
+    )
+    return rows[0]["id"] if rows else None
+
+
+async def list_senders(db: Db, user_id: int, campaign_id: int) -> list[int]:
+    """Return the campaign's mailboxes in the order in which a new lead would get them, those that can send first."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT m.id
+          FROM campaign_mailboxes AS cm
+          JOIN mailboxes AS m ON m.id = cm.mailbox_id
+          JOIN mailbox_states AS s ON s.mailbox_id = m.id
+         WHERE cm.user_id = %(user_id)s
+           AND cm.campaign_id = %(campaign_id)s
+           AND m.deleted_at IS NULL
+         ORDER BY m.is_suspended OR NOT m.is_smtp_success, s.last_sent_at NULLS FIRST, m.id
+        """,
+        {"user_id": user_id, "campaign_id": campaign_id},
+    )
+    return [row["id"] for row in rows]
+
+
 async def list_texts(db: Db, step_ids: Sequence[int], variant_ids: Sequence[int]) -> list[Text]:
     """Return subjects and bodies of these steps and variants."""
     return await fetch_all(

@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from outrider.campaigns.models import Campaign
-from outrider.kit.validation import ListOf, Text, Wire
+from outrider.content.text import to_text
+from outrider.engine.gates import Hold
+from outrider.engine.preview import Preview, Wanted
+from outrider.kit.validation import Id, Int, ListOf, Text, TextOrNumber, Wire
 from outrider.leads.reasons import Group, Reason, SenderState, Why
 from outrider.leads.wire import reason_object
+from outrider.messages.models import Written
+
+_LARGEST_NUMBER = 2**53 - 1  # that programs can hold
 
 
 class WhyNotSentQuery(Wire):
@@ -17,6 +23,51 @@ class WhyNotSentQuery(Wire):
     def codes(self) -> list[str] | None:
         """Only leads with one of these reasons."""
         return [code.upper() for code in self.code if code] or None
+
+
+class PreviewQuery(Wire):
+    lead_id: Id | None = None
+    seq_number: Int | None = Field(default=None, validation_alias=AliasChoices("seq_number", "sequence_number"))
+    variant: TextOrNumber | None = Field(
+        default=None, validation_alias=AliasChoices("variant", "variant_label", "seq_variant_id")
+    )
+    email_account_id: Id | None = None
+
+    def wanted(self) -> Wanted:
+        return Wanted(self.lead_id, self.seq_number, self.variant, self.email_account_id)
+
+
+def preview(shown: Preview) -> dict[str, Any]:
+    draft, made = shown.draft, shown.made
+    mailbox = shown.sender.mailbox
+    written = None if isinstance(made, Hold) else made.written
+    return {
+        "ok": True,
+        "seq_number": draft.step.number,
+        "email_campaign_seq_id": draft.step.id,
+        "seq_variant_id": draft.variant.id if draft.variant else None,
+        "variant_label": draft.variant.label if draft.variant else None,
+        "lead_id": draft.lead.lead_id or None,
+        "campaign_lead_map_id": draft.lead.id or None,
+        "to_email": draft.lead.email,
+        "email_account_id": mailbox.id,
+        "from_name": mailbox.from_name,
+        "from_email": mailbox.from_email,
+        "rendered_at": shown.at,
+        "subject": written.subject if written else None,
+        "html": written.html if written else None,
+        "text": _text(written) if written else None,
+        "in_reply_to": f"<{written.in_reply_to}>" if written and written.in_reply_to else None,
+        "source": None if isinstance(made, Hold) else made.data.decode("utf-8", "replace"),
+        "hold": {"code": made.code, "text": made.text} if isinstance(made, Hold) else None,
+        "unresolved_variables": list(shown.missing),
+        "combination_count": min(shown.combinations, _LARGEST_NUMBER),
+    }
+
+
+def _text(written: Written) -> str:
+    """What a reader of plain text sees."""
+    return to_text(written.html) if written.html is not None else written.text or ""
 
 
 def campaign_reason(campaign: Campaign, why: Why | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from outrider.engine.leases import LeaseLost, Leases
 from outrider.engine.outbound import Outbound
 from outrider.engine.reconnect import reconnect
 from outrider.engine.recorder import Recorder
-from outrider.engine.render import Renderer
+from outrider.engine.render import Links, Renderer
 from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Senders
 from outrider.kit.clock import Clock
@@ -93,7 +93,7 @@ class Engine:
             self._vault,
             engine_id=engine_id,
             senders=senders,
-            renderer=Renderer(self._vault),
+            renderer=Renderer(Links(self._vault)),
             submitter=submitter,
             recorder=recorder,
             on_sent=inbound.keep_copy,

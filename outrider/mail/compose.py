@@ -6,7 +6,7 @@ RFC 5322, 2045–2047, 8058. The standard library's message building takes milli
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 from hashlib import blake2b
 from typing import Self
 
@@ -18,16 +18,15 @@ from outrider.mail.encoding import EncodedText, encode_text
 class Skeleton:
     """The fixed parts of a mailbox's mails; `fill` gives a whole message in CRLF lines, ready for `Envelope.data`."""
 
-    zone: tzinfo
     sender_fields: bytes
 
     @classmethod
-    def build(cls, *, from_address: str, from_name: str, reply_to: Sequence[str] = (), zone: tzinfo) -> Self:
+    def build(cls, *, from_address: str, from_name: str, reply_to: Sequence[str] = ()) -> Self:
         """Addresses in canonical spelling; raises InvalidAddress."""
         fields = headers.mailbox("From", from_address, from_name)
         if reply_to:
             fields += headers.addresses("Reply-To", reply_to)
-        return cls(zone=zone, sender_fields=fields)
+        return cls(sender_fields=fields)
 
     def fill(
         self,
@@ -45,11 +44,11 @@ class Skeleton:
     ) -> bytes:
         """A text/plain mail, or multipart/alternative if there is HTML. Message-IDs are canonical.
 
-        Raises InvalidAddress for an address that cannot stand in a header.
+        The date stays in its zone. Raises InvalidAddress for an address that cannot stand in a header.
         """
         return b"".join(
             (
-                headers.date(date.astimezone(self.zone)),
+                headers.date(date),
                 self.sender_fields,
                 headers.mailbox("To", to, to_name),
                 headers.unstructured("Subject", subject),

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from outrider.engine.outbound import Outbound
 from outrider.engine.recorder import Recorder
-from outrider.engine.render import Renderer
+from outrider.engine.render import Links, Renderer
 from outrider.engine.senders import Senders
 from outrider.kit.db import Database, execute, fetch_dicts
 from outrider.mail.smtp import Submitter
@@ -95,7 +95,7 @@ class Sending:
             make.VAULT,
             engine_id=engine_id or self.engine_id,
             senders=Senders(make.VAULT, tracking_url=TRACKING_URL),
-            renderer=Renderer(make.VAULT),
+            renderer=Renderer(Links(make.VAULT)),
             submitter=self.submitter,
             recorder=recorder or self.recorder(),
             on_sent=lambda mailbox_id, raw: self.sent_copies.append((mailbox_id, raw)),

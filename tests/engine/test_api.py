@@ -10,7 +10,7 @@ import pytest
 from outrider.campaigns import actions as campaigns
 from outrider.engine.outbound import Outbound
 from outrider.engine.recorder import Recorder
-from outrider.engine.render import Renderer
+from outrider.engine.render import Links, Renderer
 from outrider.engine.senders import Senders
 from outrider.engine.survey import explain, survey
 from outrider.kit.db import execute, fetch_value
@@ -37,7 +37,7 @@ async def look(world: World) -> None:
         make.VAULT,
         engine_id=world.engine_id,
         senders=Senders(make.VAULT, tracking_url=TRACKING_URL),
-        renderer=Renderer(make.VAULT),
+        renderer=Renderer(Links(make.VAULT)),
         submitter=Submitter(),
         recorder=Recorder(Rollback(world.db), clock),  # type: ignore[arg-type]
         on_sent=lambda _mailbox_id, _raw: None,

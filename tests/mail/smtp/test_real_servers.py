@@ -23,7 +23,7 @@ from outrider.mail.smtp import Accepted, Deferred, Envelope, Outcome, Rejected, 
 from outrider.mail.tls import TlsContexts
 from tests.support.certificates import server_context, write_certificate
 
-NORA = Skeleton.build(from_address="nora@acme.example", from_name="Nöra", zone=UTC)
+NORA = Skeleton.build(from_address="nora@acme.example", from_name="Nöra")
 NOW = datetime(2026, 3, 30, 8, 0, 2, tzinfo=UTC)
 
 
