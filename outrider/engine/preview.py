@@ -84,7 +84,7 @@ async def preview(
     db: Db, user_id: int, campaign_id: int, wanted: Wanted, *, vault: Vault, tracking_url: str, now: datetime
 ) -> Preview:
     round_ = await load_campaigns(db, [campaign_id], now)
-    lead = await _load_lead(db, user_id, campaign_id, wanted.lead_id)
+    lead = await _load_lead(db, user_id, campaign_id, wanted.lead_id, now)
     step = _find_step(round_, campaign_id, lead, wanted.step_number)
     sender = await _load_sender(db, user_id, campaign_id, lead, wanted.mailbox_id, vault=vault, url=tracking_url)
     at = _when(round_.campaigns[campaign_id], lead, step, round_.steps[campaign_id], now)
@@ -176,7 +176,7 @@ def _when(
     return max(earliest, window.opens_at) if window else earliest
 
 
-async def _load_lead(db: Db, user_id: int, campaign_id: int, lead_id: int | None) -> LeadFacts:
+async def _load_lead(db: Db, user_id: int, campaign_id: int, lead_id: int | None, now: datetime) -> LeadFacts:
     """Return the lead that is asked for, or the first of the campaign; while it has none, a sample."""
     campaign_lead_id = await store.find_preview_lead(db, user_id, campaign_id, lead_id=lead_id)
     if campaign_lead_id is not None:
@@ -184,10 +184,10 @@ async def _load_lead(db: Db, user_id: int, campaign_id: int, lead_id: int | None
         return lead
     if lead_id is not None:
         raise LeadNotFound
-    return _sample_lead(user_id, campaign_id)
+    return _sample_lead(user_id, campaign_id, now)
 
 
-def _sample_lead(user_id: int, campaign_id: int) -> LeadFacts:
+def _sample_lead(user_id: int, campaign_id: int, now: datetime) -> LeadFacts:
     return LeadFacts(
         id=0,
         user_id=user_id,
@@ -198,6 +198,8 @@ def _sample_lead(user_id: int, campaign_id: int) -> LeadFacts:
         last_step_id=None,
         last_step_number=0,
         due_at=None,
+        provider=None,
+        created_at=now,
         email="ada@engines.example",
         **{name: _SAMPLE.get(name) for name in LEAD_FIELDS},
         custom_fields={},
