@@ -25,8 +25,8 @@ _RESTART_SECONDS = 1.0
 _FINISH_SECONDS = 20.0
 _BACKLOG = 1024
 _ADVICE = {
-    errno.EADDRINUSE: "Another server is running there. Stop it, or choose another port: outrider serve --port {next}",
-    errno.EACCES: "Ports below 1024 belong to root. Choose another port: outrider serve --port 8000",
+    errno.EADDRINUSE: "Another server is running there. Stop it, or choose another port: --port {next}",
+    errno.EACCES: "Ports below 1024 belong to root. Choose another port: --port 8000",
     errno.EADDRNOTAVAIL: "This machine does not have that address. Choose another one by --host, or 0.0.0.0 for all.",
 }
 _OTHER_ADVICE = "Choose another address by --host."

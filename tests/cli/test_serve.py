@@ -217,7 +217,7 @@ def test_a_port_in_use_is_said(database_url: str, tmp_path: Path) -> None:
         port = server.getsockname()[1]
         said = refused("--port", str(port), database_url=database_url, data_dir=tmp_path)
     assert f"Cannot listen on 127.0.0.1:{port}: Address already in use. Another server is running there." in said
-    assert f"outrider serve --port {port + 1}" in said
+    assert f"choose another port: --port {port + 1}" in said
 
 
 def test_an_address_of_another_machine_is_said(database_url: str, tmp_path: Path) -> None:
