@@ -5,7 +5,18 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from outrider.campaigns import actions, review, sequence, steps, store, wire, wire_sequence, wire_settings
+from outrider.campaigns import (
+    actions,
+    review,
+    sequence,
+    steps,
+    store,
+    winners,
+    wire,
+    wire_sequence,
+    wire_settings,
+    wire_winners,
+)
 from outrider.campaigns.models import Campaign, CampaignNotFound, StatusVerb
 from outrider.kit.http import Api, Context, Ctx, PathId, reply
 from outrider.mailboxes import accounts
@@ -126,6 +137,36 @@ async def fetch_sequence(ctx: Ctx, campaign_id: PathId) -> Response:
     found = await steps.list_steps(ctx.db, ctx.user_id, campaign_id)
     variants = await steps.list_variants(ctx.db, ctx.user_id, campaign_id)
     return reply(wire_sequence.sequence(found, variants))
+
+
+@api.get("/campaigns/{campaign_id}/winners")
+async def list_winners(ctx: Ctx, campaign_id: PathId) -> Response:
+    """List winners of A/B tests
+
+    Of each step that looks for its winner (AI_EQUAL): how far the test is, the figures of its variants with the
+    probability that each is the best, and every decision with the figures of its moment.
+    """
+    await _load(ctx, campaign_id)
+    found = await winners.list_overviews(ctx.db, ctx.user_id, campaign_id)
+    return reply({"ok": True, "data": [wire_winners.overview(each) for each in found]})
+
+
+@api.post("/campaigns/{campaign_id}/winners", also=["PATCH", "PUT"])
+async def choose_winner(ctx: Ctx, campaign_id: PathId, body: wire_winners.WinnerChoice) -> Response:
+    """Choose the winner of an A/B test
+
+    `variant` (a label or an id) is what all later leads get, whatever the figures say; null leaves it to them again.
+    """
+    await winners.choose(
+        ctx.db,
+        ctx.user_id,
+        campaign_id,
+        step_number=body.seq_number,
+        variant=body.variant,
+        client_id=ctx.client_id,
+        now=ctx.now,
+    )
+    return reply({"ok": True})
 
 
 @api.post("/campaigns/{campaign_id}/email-accounts")

@@ -119,6 +119,14 @@ class UnknownStep(Invalid):
     """Invalid sequence id - {id}"""
 
 
+class UnknownStepNumber(Invalid):
+    """Sequence {number} has no A/B test that finds a winner"""
+
+
+class UnknownVariant(Invalid):
+    """Variant not found - {value}"""
+
+
 class IncompleteDistribution(Invalid):
     """Variant distribution percentage should add up to 100"""
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from outrider.campaigns import review, steps, store
+from outrider.campaigns import review, steps, store, trials
 from outrider.campaigns.models import StepDraft, StepsChanged, UnknownStep, VariantDraft
 from outrider.campaigns.steps import PlacedVariant
 from outrider.kit.db import Db
@@ -38,6 +38,7 @@ async def save(
     await _save_variants(db, user_id, campaign_id, dict(zip(step_ids, usable, strict=True)), now=now)
     if not drafts:
         await steps.drop_analytics(db, user_id, campaign_id)
+    await trials.reopen_trials(db, user_id, campaign_id, now)
     await store.touch(db, user_id, campaign_id, now=now)
     await emit(db, StepsChanged(user_id, campaign_id, at=now, is_emptied=not drafts))
     return step_ids

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from outrider.engine import gates, limits, rotation, store, turns
-from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair
+from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, VariantFacts
 from outrider.engine.rounds import MOST_MAILS, Pick, Round
 from outrider.engine.turns import Kind
 from outrider.kit.db import Db
@@ -28,13 +28,22 @@ async def pick(db: Db, round_: Round) -> None:
 async def _pick_retries(db: Db, round_: Round) -> None:
     """A mail that was put off goes before anything else of its mailbox; if its text is gone, it is released soon."""
     ids = await store.list_due_retries(db, round_.ready, round_.now, open_for_new=round_.open_for_new())
-    for lead in await _list_in_order(db, ids[:MOST_MAILS]):
+    leads = await _list_in_order(db, ids[:MOST_MAILS])
+    variants = await _load_variants(db, round_, leads)
+    for lead in leads:
         mailbox = round_.mailboxes.get(lead.retry_mailbox_id or 0)
         step = round_.find_step(lead.campaign_id, lead.retry_step_id)
         if mailbox and step and round_.passes(lead):
-            variants = round_.variants.get(step.id, ())
-            variant = next((variant for variant in variants if variant.id == lead.retry_variant_id), None)
-            round_.take(Pick(lead, mailbox, step, variant))
+            round_.take(Pick(lead, mailbox, step, variants.get(lead.retry_variant_id or 0)))
+
+
+async def _load_variants(db: Db, round_: Round, leads: Sequence[LeadFacts]) -> dict[int, VariantFacts]:
+    """The variants of mails that are tried again, by id: who is on one is finished with it, also if it was deleted."""
+    found = {variant.id: variant for variants in round_.variants.values() for variant in variants}
+    deleted = {lead.retry_variant_id for lead in leads if lead.retry_variant_id} - found.keys()
+    for variant in await store.list_deleted_variants(db, list(deleted)) if deleted else ():
+        found[variant.id] = variant
+    return found
 
 
 async def _pick_due(db: Db, round_: Round) -> None:

@@ -30,6 +30,8 @@ class VariantFacts:
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
+    """One step; `winner_id`: the variant that has won its A/B test."""
+
     id: int
     campaign_id: int
     number: int
@@ -37,6 +39,7 @@ class StepFacts:
     delay_days: int
     distribution: str
     updated_at: datetime
+    winner_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from outrider.campaigns.models import NoMailboxes
+from outrider.campaigns.models import NoMailboxes, UnknownVariant
 from outrider.engine import rotation, store, threads
 from outrider.engine.facts import CampaignFacts, LeadFacts, StepFacts, VariantFacts
 from outrider.engine.gates import Hold
@@ -36,10 +36,6 @@ _SAMPLE = {
 
 class UnknownStep(Invalid):
     """Sequence not found"""
-
-
-class UnknownVariant(Invalid):
-    """Variant not found - {value}"""
 
 
 class UnusableMailbox(Conflict):
@@ -153,7 +149,7 @@ def _find_variant(
     """The variant of this id or label, else the one that the engine would choose now."""
     if not wanted:
         again = next((each for each in variants if each.id == lead.retry_variant_id), None)
-        return again or rotation.choose_variant(variants, step.distribution, {})
+        return again or rotation.choose_variant(variants, step, {})
     for each in variants:
         if wanted == str(each.id) or wanted.casefold() == each.label.casefold():
             return each
@@ -161,7 +157,7 @@ def _find_variant(
 
 
 def _next_variant(round_: Round, step: StepFacts) -> VariantFacts | None:
-    return rotation.choose_variant(round_.variants.get(step.id, ()), step.distribution, {})
+    return rotation.choose_variant(round_.variants.get(step.id, ()), step, {})
 
 
 def _when(

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from outrider.campaigns import actions as campaigns
+from outrider.campaigns import winners
 from outrider.engine import foresight, store
 from outrider.engine.outbound import Outbound, Ready
 from outrider.engine.record import Result
@@ -62,6 +63,7 @@ class Rehearsal:
             results += await self.record(self.submit(await self.hand_over(claimed)))
         if not results:
             await self.complete_campaigns()
+            await self.decide_tests()
         return results
 
     async def claim(self) -> list[Attempt]:
@@ -93,6 +95,11 @@ class Rehearsal:
             active = await store.list_active_campaign_ids(db)
             for user_id, campaign_id in await progress.list_finished_campaigns(db, active):
                 await campaigns.complete(db, user_id, campaign_id, self.clock.now())
+
+    async def decide_tests(self) -> None:
+        """A/B tests whose time has come."""
+        async with self._database.transaction() as db:
+            await winners.decide_due(db, self.clock.now())
 
     async def next_moment(self) -> datetime | None:
         """When to come back; None if nothing is left to do."""

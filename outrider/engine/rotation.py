@@ -50,16 +50,18 @@ def shares(variants: Sequence[VariantFacts], distribution: str) -> list[float]:
     return result
 
 
-def choose_variant(
-    variants: Sequence[VariantFacts], distribution: str, extra: Mapping[int, int]
-) -> VariantFacts | None:
-    """Return the variant that lags furthest behind its share; `extra` counts choices of the same round by id.
+def choose_variant(variants: Sequence[VariantFacts], step: StepFacts, extra: Mapping[int, int]) -> VariantFacts | None:
+    """Return the variant that has won, else the one that lags furthest behind its share.
 
+    `extra` counts choices of the same round by id.
     What a variant got that has no share any more is not part of the sum that the others share.
     """
     if not variants:
         return None
-    takers = [(each, share) for each, share in zip(variants, shares(variants, distribution), strict=True) if share > 0]
+    if winner := next((each for each in variants if each.id == step.winner_id), None):
+        return winner
+    parts = shares(variants, step.distribution)
+    takers = [(each, share) for each, share in zip(variants, parts, strict=True) if share > 0]
     if not takers:
         return variants[0]  # everything was switched off: the first one, as before there was a choice
     counts = {each.id: each.assigned_count + extra.get(each.id, 0) for each, _ in takers}

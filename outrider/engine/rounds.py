@@ -140,7 +140,7 @@ class Round:
             self.manual.append((lead, step))
         else:
             variants = self.variants.get(step.id, ())
-            variant = rotation.choose_variant(variants, step.distribution, self.chosen_variants)
+            variant = rotation.choose_variant(variants, step, self.chosen_variants)
             pick = Pick(lead, mailbox, step, variant)
             if not self.wants_values(lead.campaign_id) or self._has_values(pick):
                 self.take(pick)

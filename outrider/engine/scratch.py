@@ -43,6 +43,7 @@ _ROWS: tuple[tuple[LiteralString, LiteralString], ...] = (
     ),
     ("steps", f"this.campaign_id IN ({_CAMPAIGNS})"),
     ("variants", f"this.campaign_id IN ({_CAMPAIGNS})"),
+    ("variant_tests", f"this.campaign_id IN ({_CAMPAIGNS})"),
     ("variant_counts", "this.variant_id IN (SELECT id FROM pg_temp.variants)"),
     ("campaign_days", f"this.campaign_id IN ({_CAMPAIGNS}) AND this.day >= %(now)s::date - 2"),
     ("campaign_mailboxes", f"this.campaign_id IN ({_CAMPAIGNS})"),

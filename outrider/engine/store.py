@@ -160,11 +160,15 @@ async def list_steps(db: Db, campaign_ids: Sequence[int]) -> list[StepFacts]:
         db,
         StepFacts,
         """
-        SELECT id, campaign_id, number, type, delay_days, variant_distribution_type AS distribution, updated_at
-          FROM steps
-         WHERE campaign_id = ANY(%(campaign_ids)s)
-           AND deleted_at IS NULL
-         ORDER BY campaign_id, number
+        SELECT s.id, s.campaign_id, s.number, s.type, s.delay_days, s.variant_distribution_type AS distribution,
+               s.updated_at,
+               CASE WHEN s.variant_distribution_type = 'AI_EQUAL'
+                    THEN (SELECT t.winner_id FROM variant_tests AS t WHERE t.step_id = s.id)
+                END AS winner_id
+          FROM steps AS s
+         WHERE s.campaign_id = ANY(%(campaign_ids)s)
+           AND s.deleted_at IS NULL
+         ORDER BY s.campaign_id, s.number
         """,
         {"campaign_ids": as_ids(campaign_ids)},
     )
@@ -193,6 +197,21 @@ class Due:
 
     id: int
     mailbox_id: int
+
+
+async def list_deleted_variants(db: Db, variant_ids: Sequence[int]) -> list[VariantFacts]:
+    return await fetch_all(
+        db,
+        VariantFacts,
+        """
+        SELECT v.id, v.step_id, v.variant_label AS label, v.variant_distribution_percentage::float8 AS share,
+               coalesce(c.assigned_count, 0) AS assigned_count, v.updated_at
+          FROM variants AS v
+          LEFT JOIN variant_counts AS c ON c.variant_id = v.id
+         WHERE v.id = ANY(%(ids)s)
+        """,
+        {"ids": as_ids(variant_ids)},
+    )
 
 
 async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], now: datetime, *, each: int) -> list[Due]:

@@ -16,6 +16,7 @@ import psycopg
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from outrider.campaigns import actions as campaigns
+from outrider.campaigns import winners
 from outrider.config import Settings
 from outrider.engine import store, survey
 from outrider.engine.inbound import Inbound
@@ -153,6 +154,7 @@ class Engine:
     async def _survey(self, engine_id: UUID) -> None:
         now = self._clock.now()
         async with self._database.transaction() as db:
+            await winners.decide_due(db, now)
             await survey.survey(db, engine_id, now)
             active = await store.list_active_campaign_ids(db)
             for user_id, campaign_id in await progress.list_finished_campaigns(db, active):

@@ -309,8 +309,8 @@ async def list_stranded(db: Db, engine_id: UUID) -> list[Stranded]:
 async def release_idle(db: Db) -> None:
     """Drop mails that wait for another try in vain, for nobody ever took them.
 
-    The lead has left its sequence, the mailbox its campaign, or the text was removed: then the lead gets what stands in
-    the sequence now.
+    The lead has left its sequence, the mailbox its campaign, or the step was removed or has variants now: then the lead
+    gets what stands in the sequence. A variant that was deleted goes on for those who are on it.
     """
     await execute(
         db,
@@ -325,10 +325,9 @@ async def release_idle(db: Db) -> None:
                     OR NOT EXISTS (SELECT FROM campaign_mailboxes AS cm
                                     WHERE cm.campaign_id = d.campaign_id AND cm.mailbox_id = d.mailbox_id)
                     OR NOT EXISTS (SELECT FROM steps WHERE steps.id = m.step_id AND steps.deleted_at IS NULL)
-                    OR EXISTS (SELECT FROM variants AS v
-                                WHERE v.step_id = m.step_id AND v.deleted_at IS NULL)
-                       <> EXISTS (SELECT FROM variants AS v
-                                   WHERE v.id = m.variant_id AND v.deleted_at IS NULL))
+                    OR (m.variant_id IS NULL
+                        AND EXISTS (SELECT FROM variants AS v
+                                     WHERE v.step_id = m.step_id AND v.deleted_at IS NULL)))
             RETURNING d.message_id
         )
         DELETE FROM messages AS m

@@ -26,6 +26,7 @@ OF_THE_INSTALLATION = {
 
 FOR_ALL_ACCOUNTS = {
     "campaigns.pace": "the engine counts for the campaigns of what it has claimed",
+    "campaigns.trials": "the engine looks at the tests of all accounts whose time has come",
     "engine.store": "the engine works for all accounts at once, by the mailboxes that it has leased",
     "leads.progress": "the engine moves the leads of what it has claimed",
     "mailboxes.state": "the engine leases and paces mailboxes of all accounts",

@@ -65,6 +65,7 @@ def test_percentages_are_walked_in_order(percentages: list[float], expected: lis
     ("distribution", "percentages", "expected"),
     [
         ("MANUAL_EQUAL", [None, None, None], {1: 34, 2: 33, 3: 33}),
+        ("AI_EQUAL", [90.0, 5.0, 5.0], {1: 34, 2: 33, 3: 33}),
         ("MANUAL_PERCENTAGE", [70.0, 30.0], {1: 70, 2: 30}),
         ("MANUAL_PERCENTAGE", [0.0, 100.0], {2: 100}),
     ],
@@ -96,10 +97,22 @@ def test_what_a_variant_got_that_is_off_now_does_not_disturb_the_split_of_the_ot
 
 
 def _choose(variants: list[VariantFacts], distribution: str, chosen: Counter[int]) -> int:
-    found = rotation.choose_variant(variants, distribution, chosen)
+    found = rotation.choose_variant(variants, step(1, distribution=distribution), chosen)
     assert found is not None
     return found.id
 
 
 def test_a_step_without_variants_has_none_to_choose() -> None:
-    assert rotation.choose_variant([], "MANUAL_EQUAL", {}) is None
+    assert rotation.choose_variant([], step(1), {}) is None
+
+
+def test_a_winner_is_chosen_whatever_the_shares_say_as_long_as_it_exists() -> None:
+    variants = [variant(1), variant(2, count=50), variant(3)]
+    assert _chosen(variants, winner_id=2) == 2
+    assert _chosen(variants, winner_id=9) == 1  # deleted: even again
+    assert _chosen(variants, winner_id=None) == 1
+
+
+def _chosen(variants: list[VariantFacts], *, winner_id: int | None) -> int | None:
+    found = rotation.choose_variant(variants, step(1, distribution="AI_EQUAL", winner_id=winner_id), {})
+    return found.id if found else None
