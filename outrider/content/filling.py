@@ -68,7 +68,7 @@ class Filling:
         if not text:
             return EMPTY
         if not self._html:
-            return to_text(text) if isinstance(text, Markup) else text
+            return to_text(text) or EMPTY if isinstance(text, Markup) else text
         if isinstance(text, Markup):
             return text
         if "\n" in text or "\r" in text:

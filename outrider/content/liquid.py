@@ -2,6 +2,9 @@
 
 A text becomes one template of python-liquid, made of its tags and outputs; what lies between them, spintax included,
 are pieces that our own filling writes. There are no includes, and loops, output, depth and time are bounded.
+
+Most conditions ask for few things: a role, a country. What Liquid made of the same answers is remembered, as the parts
+in which a mail is written, so that most mails are filled without it.
 """
 
 import re
@@ -26,7 +29,7 @@ from liquid.token import TOKEN_EXPRESSION, TOKEN_TAG, Token
 
 from outrider.content import filters
 from outrider.content.expression import HELPERS, Slot
-from outrider.content.filling import EMPTY, Filling, Parts
+from outrider.content.filling import EMPTY, Choice, Filling, Parts
 from outrider.content.inspection import MAX_ITERATIONS, Uses, inspect
 from outrider.content.spintax import Code, Node, Nodes, Spin
 from outrider.content.syntax import BLOCK_TAGS, TemplateError
@@ -35,6 +38,8 @@ from outrider.content.variables import as_text, fold
 MAX_OUTPUT = 512_000
 TIME_LIMIT_SECONDS = 0.05
 _STEPS_BETWEEN_LOOKS = 64
+_MOST_SCRIPTS = 64
+_MOST_PIECES = 200
 _ATTEMPTS = 2  # the interpreter may have been busy with something else; a text that is really slow is slow again
 
 TAGS = frozenset(
@@ -57,6 +62,8 @@ class Liquid:
         self._positions: list[int] = []
         self._environment = environment(html=html)
         self._source = "".join(self._write(nodes, 0))
+        self._asked: dict[str | int, None] = {}  # names, and numbers of spintax groups, that ever mattered
+        self._scripts: dict[tuple[object, ...], Parts] = {}  # by their answers
         try:
             self._template = self._environment.from_string(self._source)
             self.uses: Uses = inspect(self._template)
@@ -65,20 +72,44 @@ class Liquid:
 
     def render(self, filling: Filling) -> str:
         """The text, with marks for empty places still in it."""
+        answers = self._answers(filling)
+        if answers is not None and (script := self._scripts.get(answers)):
+            out: list[str] = []
+            filling.write(script, out)
+            return _within_bounds("".join(out))
         for _ in range(_ATTEMPTS):
             with suppress(TimeoutError):
                 return self._render(filling)
         raise TemplateError("This text takes too long to fill; shorten its loops.")
 
     def _render(self, filling: Filling) -> str:
-        buffer = LimitedStringIO(MAX_OUTPUT)
+        buffer = _Script(MAX_OUTPUT)
+        scope = _Scope(filling, self._pieces)
         try:
-            self._template.render_with_context(_Context(self._template, _Scope(filling, self._pieces)), buffer)
+            self._template.render_with_context(_Context(self._template, scope), buffer)
         except LiquidError as error:
             raise self._explain(error) from error
         except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise TemplateError(f"A filter cannot work with this lead's value: {error}.") from error
+        self._remember(filling, scope, buffer)
         return buffer.getvalue()
+
+    def _answers(self, filling: Filling) -> tuple[object, ...] | None:
+        """What this mail says to all that was ever asked; None if that is more than words."""
+        answers = [_answer(filling, question) for question in self._asked]
+        return tuple(answers) if all(answer.__class__ in _PLAIN for answer in answers) else None
+
+    def _remember(self, filling: Filling, scope: "_Scope", buffer: "_Script") -> None:
+        """Whoever gives the same answers is asked the same questions again, in the same order, and gets the same."""
+        if scope.asked.keys() - self._asked.keys():
+            self._asked |= scope.asked
+            self._scripts.clear()
+        answers = self._answers(filling)
+        if answers is None or not scope.is_repeatable or len(buffer.places) > _MOST_PIECES:
+            return
+        if len(self._scripts) >= _MOST_SCRIPTS:
+            self._scripts.clear()
+        self._scripts[answers] = buffer.parts(self._pieces)
 
     def _write(self, nodes: Nodes, offset: int) -> Iterator[str]:
         """The source for python-liquid; where each part of it comes from is noted."""
@@ -143,6 +174,25 @@ def has_liquid(node: object) -> bool:
     )
 
 
+_PLAIN = (str, int, type(None))
+
+
+def _answer(filling: Filling, question: str | int) -> object:
+    if isinstance(question, int):
+        return filling.choices[question]
+    value = filling.values.get(question)
+    if value.__class__ is str and value:
+        return value
+    value = filling.values.find(question, fold(question))
+    return Ellipsis if isinstance(value, int) else value  # 1, 1.0 and true are the same key, not the same text
+
+
+def _within_bounds(text: str) -> str:
+    if len(text) > MAX_OUTPUT:
+        raise TemplateError("This text becomes too long; shorten its loops.")
+    return text
+
+
 def _explanation(error: LiquidError) -> str:
     words = str(error.message).rstrip(".")
     if isinstance(error, ResourceLimitError):
@@ -152,20 +202,42 @@ def _explanation(error: LiquidError) -> str:
     return f"{words[:1].upper()}{words[1:]}."
 
 
+class _Script(LimitedStringIO):
+    """What Liquid writes, and which of it are pieces."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.places: list[tuple[int, int, int]] = []  # start, end, index of the piece
+
+    def parts(self, pieces: list[Parts]) -> Parts:
+        text = self.getvalue()
+        parts: list[str | int | Choice] = []
+        position = 0
+        for start, end, index in self.places:
+            parts += (text[position:start], *pieces[index])
+            position = end
+        return (*parts, text[position:])
+
+
 class _Scope(Mapping[str, object]):
     """What Liquid sees of a mail: the lead's values, the helpers and the present moment."""
 
     def __init__(self, filling: Filling, pieces: list[Parts]) -> None:
         self.filling = filling
         self.pieces = pieces
+        self.asked: dict[str | int, None] = {}
+        self.is_repeatable = True  # not where the time was asked for, or pieces were worked on
 
     def __getitem__(self, name: str) -> object:
         if name in HELPERS:
+            self.is_repeatable = False
             return HELPERS[name](self.filling.local)
+        self.asked[name] = None
         value = self.filling.values.find(name, fold(name))
         if value is not None:
             return value.strip() if isinstance(value, str) else value
         if name in ("now", "today"):  # python-liquid would ask the machine's clock
+            self.is_repeatable = False
             return self.filling.local
         raise KeyError(name)
 
@@ -173,9 +245,11 @@ class _Scope(Mapping[str, object]):
         return True
 
     def __len__(self) -> int:
+        self.is_repeatable = False
         return len(self.filling.values)
 
     def __iter__(self) -> Iterator[str]:
+        self.is_repeatable = False
         return iter(self.filling.values)
 
 
@@ -253,7 +327,13 @@ class _PieceNode(LiquidNode):
         scope = _scope(context)
         out: list[str] = []
         scope.filling.write(scope.pieces[self._index], out)
-        return buffer.write("".join(out))
+        if not isinstance(buffer, _Script):  # captured
+            scope.is_repeatable = False
+            return buffer.write("".join(out))
+        start = buffer.tell()
+        length = buffer.write("".join(out))
+        buffer.places.append((start, buffer.tell(), self._index))
+        return length
 
 
 class _PieceTag(Tag):
@@ -278,7 +358,9 @@ class _SpinNode(LiquidNode):
         self._blocks = blocks
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        chosen = self._blocks[_scope(context).filling.choices[self._index]]
+        scope = _scope(context)
+        scope.asked[self._index] = None
+        chosen = self._blocks[scope.filling.choices[self._index]]
         return chosen.render(context, buffer) if chosen.nodes else buffer.write(EMPTY)
 
     def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[LiquidNode]:  # noqa: ARG002

@@ -4,7 +4,10 @@ A scanner, not a parser: it runs for every mail. Mail of others is read in the m
 """
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from html import unescape
+from typing import Any
 
 # Case is spelled out: a pattern that ignores it cannot search for its first character, and this runs for every mail.
 _HIDDEN = re.compile(
@@ -13,12 +16,9 @@ _HIDDEN = re.compile(
     re.DOTALL,
 )
 # Loops are unrolled: a possessive group loses its way before Python 3.11.5 (gh-106052).
-_TOKEN = re.compile(
-    r"([^<]+)"
-    r"|<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>\"']*+(?:(?:\"[^\"]*+\"|'[^']*+')[^<>\"']*+)*|[^<>]*+)>"
-    r"|<![^<>]*>"
-    r"|(<)",
-)
+_INSIDE = r"[^<>\"']*+(?:(?:\"[^\"]*+\"|'[^']*+')[^<>\"']*+)*|[^<>]*+"
+_TAG = re.compile(rf"<(/?)([a-zA-Z][a-zA-Z0-9]*)({_INSIDE})>|<![^<>]*>")
+_RUN = re.compile(rf"([^<]+)|((?:</?[a-zA-Z][a-zA-Z0-9]*(?:{_INSIDE})>|<![^<>]*>)+)|<")
 _ATTRIBUTES = {
     name: re.compile(rf"(?<![\w-]){name}\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE)
     for name in ("href", "alt")
@@ -50,17 +50,12 @@ def to_text(html: str) -> str:
     if "<" not in html:
         return " ".join(unescape(html).split())
     writer = _Writer()
-    for text, closing, name, attributes, lone in _TOKEN.findall(_HIDDEN.sub("", html)):
-        if text or lone:
-            writer.write(text or lone)
-            continue
-        tag = name.lower()
-        if breaks := _BREAKS.get(tag):
-            writer.end_line(breaks)
-        elif closing:
-            writer.close(tag)
+    for text, tags in _RUN.findall(_HIDDEN.sub("", html)):
+        if tags:
+            for act, argument in _read_tags(tags):
+                act(writer, argument)
         else:
-            writer.open(tag, attributes)
+            writer.write(text or "<")
     return writer.finish()
 
 
@@ -95,40 +90,49 @@ class _Writer:
         """The end of a line, or with 2 of a paragraph."""
         self._breaks = max(self._breaks, breaks)
 
-    def open(self, name: str, attributes: str) -> None:
-        if name == "br":
-            self._breaks = min(self._breaks + 1, _MOST_BREAKS)
-        elif name == "a":
-            self._link = (_attribute(attributes, "href"), len(self._pieces))
-        elif name in ("ul", "ol"):
-            self.end_line(1 if self._lists else 2)
-            self._lists.append(1 if name == "ol" else None)
-        elif name == "li":
-            self._open_item()
-        elif name in ("td", "th"):
-            self._space = True
-        elif name == "img" and (alternative := _attribute(attributes, "alt")):
-            self._put(alternative)
-        elif name == "hr":
-            self.end_line()
-            self._put("-" * 10)
-            self.end_line()
-        elif name == "pre":
-            self.end_line(2)
-            self._pre += 1
+    def break_line(self, _attributes: str) -> None:
+        self._breaks = min(self._breaks + 1, _MOST_BREAKS)
 
-    def close(self, name: str) -> None:
-        if name == "a":
-            self._close_link()
-        elif name == "li":
-            self.end_line()
-        elif name in ("ul", "ol"):
-            if self._lists:
-                self._lists.pop()
-            self.end_line(1 if self._lists else 2)
-        elif name == "pre":
-            self.end_line(2)
-            self._pre = max(self._pre - 1, 0)
+    def open_link(self, attributes: str) -> None:
+        self._link = (_attribute(attributes, "href"), len(self._pieces))
+
+    def open_numbers(self, _attributes: str) -> None:
+        self._open_list(1)
+
+    def open_dashes(self, _attributes: str) -> None:
+        self._open_list(None)
+
+    def open_cell(self, _attributes: str) -> None:
+        self._space = True
+
+    def show_image(self, attributes: str) -> None:
+        if alternative := _attribute(attributes, "alt"):
+            self._put(alternative)
+
+    def draw_rule(self, _attributes: str) -> None:
+        self.end_line()
+        self._put("-" * 10)
+        self.end_line()
+
+    def open_pre(self, _attributes: str) -> None:
+        self.end_line(2)
+        self._pre += 1
+
+    def close_pre(self, _attributes: str) -> None:
+        self.end_line(2)
+        self._pre = max(self._pre - 1, 0)
+
+    def close_item(self, _attributes: str) -> None:
+        self.end_line()
+
+    def _open_list(self, number: int | None) -> None:
+        self.end_line(1 if self._lists else 2)
+        self._lists.append(number)
+
+    def close_list(self, _attributes: str) -> None:
+        if self._lists:
+            self._lists.pop()
+        self.end_line(1 if self._lists else 2)
 
     def _put(self, text: str) -> None:
         if self._breaks and self._pieces:
@@ -147,7 +151,7 @@ class _Writer:
         if text.endswith("\n"):
             self._breaks = min(self._breaks + 1, _MOST_BREAKS)
 
-    def _open_item(self) -> None:
+    def open_item(self, _attributes: str) -> None:
         self.end_line()
         number = self._lists[-1] if self._lists else None
         indent = "  " * (len(self._lists) - 1)
@@ -157,7 +161,7 @@ class _Writer:
             self._lists[-1] = number + 1
             self._put(f"{indent}{number}. ")
 
-    def _close_link(self) -> None:
+    def close_link(self, _attributes: str) -> None:
         if self._link is None:
             return
         (url, start), self._link = self._link, None
@@ -169,6 +173,44 @@ class _Writer:
             self._space = True
             shown = f"({shown})"
         self._put(shown)
+
+
+_OPENING = {
+    "br": _Writer.break_line,
+    "a": _Writer.open_link,
+    "ul": _Writer.open_dashes,
+    "ol": _Writer.open_numbers,
+    "li": _Writer.open_item,
+    "td": _Writer.open_cell,
+    "th": _Writer.open_cell,
+    "img": _Writer.show_image,
+    "hr": _Writer.draw_rule,
+    "pre": _Writer.open_pre,
+}
+_CLOSING = {
+    "a": _Writer.close_link,
+    "li": _Writer.close_item,
+    "ul": _Writer.close_list,
+    "ol": _Writer.close_list,
+    "pre": _Writer.close_pre,
+}
+_Act = tuple[Callable[[_Writer, Any], None], object]
+
+
+@lru_cache(maxsize=1024)  # mostly the same ones again, in every mail and between many words
+def _read_tags(tags: str) -> tuple[_Act, ...]:
+    """What the writer does at tags that stand side by side."""
+    acts: list[_Act] = []
+    for closing, name, attributes in _TAG.findall(tags):
+        tag = name.lower()
+        act: _Act | None = None
+        if breaks := _BREAKS.get(tag):
+            act = (_Writer.end_line, breaks)
+        elif method := (_CLOSING if closing else _OPENING).get(tag):
+            act = (method, attributes)
+        if act and not (acts and acts[-1] == act and breaks):  # a line that has ended ends once
+            acts.append(act)
+    return tuple(acts)
 
 
 def is_same_address(text: str, url: str) -> bool:

@@ -1,5 +1,6 @@
 """Liquid for authors, and its bounds."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from outrider.content.liquid import TAGS
 from outrider.content.syntax import TemplateError
-from outrider.content.template import compile_template
+from outrider.content.template import Template, compile_template
 from tests.content.rendering import fill
 
 LEAD = {
@@ -185,3 +186,50 @@ pieces = st.one_of(
 def test_any_mixture_is_filled_or_refused(text: str, seed: int) -> None:
     with suppress(TemplateError):
         assert isinstance(fill(text, LEAD, seed=seed), str)
+
+
+answers = st.sampled_from([None, "", " ", "Ada", "ada ", "1", 1, 1.0, True, "true", ["Ada"], {"a": "Ada"}, "<b>", "\n"])
+asking = st.sampled_from(
+    [
+        "{% if first_name == 'Ada' %}",
+        "{% if nobody == 1 %}",
+        "{% unless first_name %}",
+        "{% endif %}",
+        "{% endunless %}",
+        "{% else %}",
+        "{{ first_name | upcase }}",
+        "{{ nobody }}",
+        "{{ [first_name] }}",
+        "{% assign nobody = first_name %}",
+        "{% capture first_name %}{a|b} {{ nobody }}{% endcapture %}",
+        "{% ifchanged %}{{first_name}}{% endifchanged %}",
+        "{% for i in (1..3) %}{{first_name}}, {% endfor %}",
+        "{a|{{ first_name | downcase }}|{{ nobody }}}",
+        "{one|two} {{first_name}} ",
+        "{{ 'now' | date: '%H' }} {{sl_day_of_week}}",
+    ]
+)
+
+
+@given(
+    st.lists(asking, max_size=6).map("".join),
+    st.lists(st.tuples(answers, answers, st.integers(0, 5)), min_size=2, max_size=8),
+    st.booleans(),
+)
+def test_what_is_remembered_of_others_changes_no_mail(
+    text: str, leads: list[tuple[object, object, int]], html: bool
+) -> None:
+    try:
+        used = compile_template(text, html=html)
+    except TemplateError:
+        return
+    for first_name, nobody, seed in leads:
+        values = {"first_name": first_name, "nobody": nobody, "Ada": nobody}
+        assert outcome(used, values, seed) == outcome(compile_template(text, html=html), values, seed)
+
+
+def outcome(template: Template, values: Mapping[str, object], seed: int) -> str:
+    try:
+        return fill(template, values, seed=seed)
+    except TemplateError as error:
+        return f"refused: {error}"
