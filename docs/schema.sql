@@ -257,6 +257,8 @@ CREATE TABLE public.dispatches (
     first_tried_at timestamp with time zone,
     retry_at timestamp with time zone,
     attempt_count integer DEFAULT 0 NOT NULL,
+    variant_id bigint,
+    claimed_at timestamp with time zone NOT NULL,
     CONSTRAINT dispatches_state_check CHECK ((state = ANY (ARRAY['CLAIMED'::text, 'HANDING_OVER'::text, 'DEFERRED'::text])))
 )
 WITH (fillfactor='50');
@@ -1281,7 +1283,7 @@ ALTER TABLE ONLY public.clients
     ADD CONSTRAINT clients_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.dispatches
-    ADD CONSTRAINT dispatches_message_id_fkey FOREIGN KEY (message_id) REFERENCES public.messages(id) ON DELETE CASCADE;
+    ADD CONSTRAINT dispatches_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.lead_imports
     ADD CONSTRAINT lead_imports_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;

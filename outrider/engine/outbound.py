@@ -122,9 +122,8 @@ class Outbound:
         now = self._clock.now()
         async with self._database.transaction() as db:
             rendered, holds = await self._renderer.render(db, attempts, self._senders, now)
-            if rendered:
-                await ledger.write(db, [mail.written for mail in rendered.values()])
-            handed = await ledger.hand_over(db, list(rendered), self._engine_id, now)
+            written = await _write(db, attempts, rendered)
+            handed = await ledger.hand_over(db, written, self._engine_id, now)
             if len(handed) < len(attempts):
                 await _release(db, [attempt for attempt in attempts if attempt.message_id not in handed])
             if holds:
@@ -176,6 +175,16 @@ class Outbound:
         if self._in_flight:
             self._submitter.give_up()
             await asyncio.wait(self._in_flight)
+
+
+async def _write(db: Db, attempts: Sequence[Attempt], rendered: Mapping[int, Rendered]) -> list[int]:
+    """Keep the mails; returns those of which there is no other row."""
+    fresh = [a.message_id for a in attempts if a.message_id in rendered and not a.is_repeated]
+    again = [a.message_id for a in attempts if a.message_id in rendered and a.is_repeated]
+    kept = await ledger.write(db, [rendered[message_id].written for message_id in fresh]) if fresh else set()
+    if again:
+        await ledger.rewrite(db, [rendered[message_id].written for message_id in again])
+    return [*kept, *again]
 
 
 async def _release(db: Db, attempts: Sequence[Attempt]) -> None:

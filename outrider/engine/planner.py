@@ -12,9 +12,9 @@ from outrider.campaigns import pace
 from outrider.engine import choice, gates, limits, rotation, store
 from outrider.engine.facts import CampaignFacts, MailboxFacts
 from outrider.engine.gates import Case
-from outrider.engine.rounds import Attempt, Pick, Round, load_campaigns
+from outrider.engine.rounds import Attempt, Pick, Round, day_of, load_campaigns
 from outrider.engine.schedule import Window
-from outrider.engine.senders import Sender, Senders
+from outrider.engine.senders import Senders
 from outrider.engine.texts import Texts
 from outrider.kit.db import Db
 from outrider.kit.events import emit
@@ -49,7 +49,7 @@ async def plan(
     await _record_rejections(db, round_)
     await senders.refresh(db, {pick.mailbox.id: pick.mailbox.updated_at for pick in round_.picks})
     await _disconnect_unusable(db, round_, senders)
-    return await _claim(db, round_, engine_id, senders=senders, stats_id=stats_id)
+    return await _claim(db, round_, engine_id, stats_id=stats_id)
 
 
 async def _load_round(db: Db, mailboxes: Iterable[MailboxFacts], now: datetime) -> Round:
@@ -142,20 +142,21 @@ async def _disconnect_unusable(db: Db, round_: Round, senders: Senders) -> None:
     round_.picks = [pick for pick in round_.picks if pick.mailbox.id in senders]
 
 
-async def _claim(
-    db: Db, round_: Round, engine_id: UUID, *, senders: Senders, stats_id: Callable[[int, int], UUID]
-) -> list[Attempt]:
+async def _claim(db: Db, round_: Round, engine_id: UUID, *, stats_id: Callable[[int, int], UUID]) -> list[Attempt]:
     again = [pick for pick in round_.picks if pick.lead.retry_message_id is not None]
     fresh = [pick for pick in round_.picks if pick.lead.retry_message_id is None]
-    claims = [_claim_of(pick, senders[pick.mailbox.id], stats_id(pick.lead.id, pick.step.id)) for pick in fresh]
+    claims = [
+        Claim(pick.lead.campaign_id, pick.lead.id, pick.mailbox.id, pick.variant.id if pick.variant else None)
+        for pick in fresh
+    ]
     rows = await ledger.claim(db, claims, engine_id, round_.now) if claims else {}
     retried: set[int] = set()
     if again:
         ids = [pick.lead.retry_message_id for pick in again if pick.lead.retry_message_id is not None]
         retried = await ledger.claim_again(db, ids, engine_id, round_.now)
     attempts = [
-        _attempt(round_, pick, rows[pick.lead.id], claim.stats_id)
-        for pick, claim in zip(fresh, claims, strict=True)
+        _attempt(round_, pick, rows[pick.lead.id], stats_id(pick.lead.id, pick.step.id))
+        for pick in fresh
         if pick.lead.id in rows
     ]
     repeated = [
@@ -184,38 +185,24 @@ async def _count(db: Db, round_: Round, attempts: Sequence[Attempt]) -> None:
 
 
 async def take_back(db: Db, attempts: Sequence[Attempt]) -> None:
-    """Undo the counts of mails that were not taken; their gaps stay, which hurts nobody."""
-    if not attempts:
+    """Undo the counts of mails that were not taken."""
+    await take_back_uses(db, [attempt.use() for attempt in attempts], [attempt.claimed_at for attempt in attempts])
+
+
+async def take_back_uses(db: Db, uses: Sequence[pace.Use], claimed_at: Sequence[datetime]) -> None:
+    """The same for mails of which only this is known; their gaps stay, which hurts nobody."""
+    if not uses:
         return
-    await pace.take_back_uses(db, [attempt.use() for attempt in attempts])
+    await pace.take_back_uses(db, uses)
     mails = [
-        state.TakenBack(attempt.mailbox_id, attempt.claimed_at, is_follow_up=not attempt.is_first_mail)
-        for attempt in attempts
+        state.TakenBack(use.mailbox_id, at, is_follow_up=not use.is_first_mail)
+        for use, at in zip(uses, claimed_at, strict=True)
     ]
     await state.take_back_claims(db, mails)
 
 
-def _claim_of(pick: Pick, sender: Sender, stats_id: UUID) -> Claim:
-    return Claim(
-        user_id=pick.lead.user_id,
-        campaign_id=pick.lead.campaign_id,
-        campaign_lead_id=pick.lead.id,
-        lead_id=pick.lead.lead_id,
-        mailbox_id=pick.mailbox.id,
-        step_id=pick.step.id,
-        step_number=pick.step.number,
-        variant_id=pick.variant.id if pick.variant else None,
-        stats_id=stats_id,
-        message_id=f"{stats_id}@{sender.domain}",
-        from_email=sender.mailbox.from_email,
-        to_email=pick.lead.email,
-    )
-
-
 def _attempt(round_: Round, pick: Pick, message_id: int, stats_id: UUID) -> Attempt:
     campaign = round_.campaigns[pick.lead.campaign_id]
-    if campaign.schedule is None:
-        raise AssertionError("a campaign without a schedule passed its gates")
     return Attempt(
         message_id=message_id,
         stats_id=stats_id,
@@ -226,5 +213,5 @@ def _attempt(round_: Round, pick: Pick, message_id: int, stats_id: UUID) -> Atte
         lead=pick.lead,
         mailbox_id=pick.mailbox.id,
         claimed_at=round_.now,
-        day=campaign.schedule.local_day(round_.now),
+        day=day_of(campaign, round_.now),
     )

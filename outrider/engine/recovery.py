@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from outrider.campaigns import pace
 from outrider.engine import record, rotation, store
 from outrider.engine.facts import StepFacts
-from outrider.engine.planner import take_back
-from outrider.engine.rounds import Attempt, load_campaigns
+from outrider.engine.planner import take_back_uses
+from outrider.engine.rounds import Attempt, day_of, load_campaigns
 from outrider.kit.db import Db
 from outrider.mail.codes import Reason, Scope
 from outrider.mail.smtp import Unknown
 from outrider.messages import ledger
-from outrider.messages.ledger import EventRow, Stranded
+from outrider.messages.ledger import EventRow, Stranded, StrandedClaim
 from outrider.messages.models import MessageStatus, Outcome
 
 _IN_DOUBT = Unknown(
@@ -26,14 +27,11 @@ _IN_DOUBT = Unknown(
 
 async def recover(db: Db, engine_id: UUID, now: datetime) -> None:
     """Settle the mails that others left on their way in this engine's mailboxes."""
-    stranded = await ledger.list_stranded(db, engine_id)
-    if not stranded:
+    await _release(db, await ledger.list_stranded_claims(db, engine_id), now)
+    doubtful = await ledger.list_stranded(db, engine_id)
+    if not doubtful:
         return
-    attempts = await _attempts(db, stranded, now)
-    claimed = [mail for mail in stranded if mail.state == "CLAIMED"]
-    released = await ledger.release(db, [mail.message_id for mail in claimed])
-    await take_back(db, [attempts[message_id] for message_id in released if message_id in attempts])
-    doubtful = [mail for mail in stranded if mail.state == "HANDING_OVER"]
+    attempts = await _attempts(db, doubtful, now)
     results = [
         record.Result(attempts[mail.message_id], _IN_DOUBT, now, mail.attempt_count, mail.claimed_at)
         for mail in doubtful
@@ -41,6 +39,27 @@ async def recover(db: Db, engine_id: UUID, now: datetime) -> None:
     ]
     await record.record(db, results)
     await _close_orphans(db, [mail for mail in doubtful if mail.message_id not in attempts], now)
+
+
+async def _release(db: Db, claims: Sequence[StrandedClaim], now: datetime) -> None:
+    """Give the mails back; what was counted for them is not."""
+    if not claims:
+        return
+    await ledger.release(db, [claim.message_id for claim in claims])
+    campaigns = (await load_campaigns(db, {claim.campaign_id for claim in claims}, now)).campaigns
+    uses = [
+        pace.Use(
+            campaign_id=claim.campaign_id,
+            mailbox_id=claim.mailbox_id,
+            next_send_at=claim.claimed_at,
+            day=day_of(campaign, claim.claimed_at),
+            is_first_mail=claim.is_first_step and campaign.parent_campaign_id is None,
+            variant_id=claim.variant_id,
+        )
+        for claim in claims
+        for campaign in (campaigns[claim.campaign_id],)
+    ]
+    await take_back_uses(db, uses, [claim.claimed_at for claim in claims])
 
 
 async def _close_orphans(db: Db, mails: Sequence[Stranded], now: datetime) -> None:
@@ -79,7 +98,7 @@ async def _attempts(db: Db, stranded: Sequence[Stranded], now: datetime) -> dict
             lead=lead,
             mailbox_id=mail.mailbox_id,
             claimed_at=mail.claimed_at,
-            day=campaign.schedule.local_day(mail.claimed_at) if campaign.schedule else mail.claimed_at.date(),
+            day=day_of(campaign, mail.claimed_at),
         )
     return attempts
 

@@ -32,6 +32,11 @@ class Attempt:
     day: date
 
     @property
+    def is_repeated(self) -> bool:
+        """Whether it was tried before; its row is there."""
+        return self.message_id == self.lead.retry_message_id
+
+    @property
     def is_first_mail(self) -> bool:
         return is_new(self.campaign, self.lead, self.step)
 
@@ -203,6 +208,11 @@ def is_new(campaign: CampaignFacts, lead: LeadFacts, step: StepFacts | None = No
     if campaign.parent_campaign_id is not None:
         return False
     return all(step is not None and step_id == step.id for step_id in lead.sent_step_ids)
+
+
+def day_of(campaign: CampaignFacts, moment: datetime) -> date:
+    """The campaign's own local date."""
+    return campaign.schedule.local_day(moment) if campaign.schedule else moment.date()
 
 
 async def load_campaigns(db: Db, campaign_ids: Iterable[int], now: datetime) -> Round:

@@ -62,12 +62,11 @@ async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_
                  LIMIT 1
                ) AS rolling ON true
          WHERE lease.engine_id = %(engine_id)s
-           AND (NOT %(only_free)s
-                OR (s.next_send_at <= %(now)s
-                    AND (s.backoff_until IS NULL OR s.backoff_until <= %(now)s)
-                    AND m.is_smtp_success
-                    AND NOT m.is_suspended
-                    AND flight.mail_count = 0))
+           -- Each by itself, so that most mailboxes need no look but the first.
+           AND (NOT %(only_free)s OR s.next_send_at <= %(now)s)
+           AND (NOT %(only_free)s OR s.backoff_until IS NULL OR s.backoff_until <= %(now)s)
+           AND (NOT %(only_free)s OR flight.mail_count = 0)
+           AND (NOT %(only_free)s OR (m.is_smtp_success AND NOT m.is_suspended))
            AND (NOT %(only_free)s OR EXISTS (
                 SELECT
                   FROM campaign_mailboxes AS cm

@@ -1,14 +1,16 @@
 """The ledger: how a campaign mail gets from the claim to its outcome, at most once.
 
-1 claim: the message and its dispatch are inserted and committed. 2 hand over: the dispatch is marked, only by the
-engine that holds it and only from CLAIMED, and committed. 3 the mail is submitted. 4 the outcome is recorded and the
-dispatch removed. A unique index on (campaign lead, step) makes a second claim impossible. What was claimed and not
-handed over goes back; what was handed over and has no outcome is UNKNOWN and never sent again (see `doubt`).
+1 claim: the dispatch is inserted, one for each lead at most, and committed. 2 hand over: the message is written and
+the dispatch marked, only by the engine that holds it and only from CLAIMED, and committed. 3 the mail is submitted.
+4 the outcome is recorded and the dispatch removed. A unique index on (campaign lead, step) makes a second message, and
+with it a second hand-over, impossible. What was claimed and not handed over goes back; what was handed over and has no
+outcome is UNKNOWN and never sent again (see `doubt`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 from outrider.kit.db import Db, as_ids, as_records, execute, fetch_all, fetch_dicts
@@ -16,32 +18,24 @@ from outrider.messages.models import Claim, Deferral, Outcome, Written
 
 
 async def claim(db: Db, claims: Sequence[Claim], engine_id: UUID, now: datetime) -> dict[int, int]:
-    """Insert these mails as QUEUED; returns campaign lead -> message row. One that was claimed before is left out."""
+    """Promise these leads a mail each; returns campaign lead -> row of its message to be. One that has a promise is
+    left out.
+    """
     rows = await fetch_dicts(
         db,
         """
-        WITH claimed AS (
-            INSERT INTO messages (user_id, direction, kind, campaign_id, campaign_lead_id, lead_id, mailbox_id, step_id,
-                                  step_number, variant_id, stats_id, message_id, status, from_email, to_email,
-                                  claimed_at, created_at)
-            SELECT user_id, 'OUT', 'CAMPAIGN', campaign_id, campaign_lead_id, lead_id, mailbox_id, step_id,
-                   step_number, variant_id, stats_id, message_id, 'QUEUED', from_email, to_email, %(now)s, %(now)s
-              FROM json_to_recordset(%(claims)s::json)
-                   AS claim (user_id bigint, campaign_id bigint, campaign_lead_id bigint, lead_id bigint,
-                             mailbox_id bigint, step_id bigint, step_number integer, variant_id bigint, stats_id uuid,
-                             message_id text, from_email text, to_email text)
-                ON CONFLICT DO NOTHING
-            RETURNING id, campaign_lead_id, mailbox_id, campaign_id
-        ), dispatched AS (
-            INSERT INTO dispatches (message_id, campaign_lead_id, mailbox_id, campaign_id, state, engine_id)
-            SELECT id, campaign_lead_id, mailbox_id, campaign_id, 'CLAIMED', %(engine_id)s
-              FROM claimed
-        )
-        SELECT id, campaign_lead_id FROM claimed
+        INSERT INTO dispatches (message_id, campaign_lead_id, mailbox_id, campaign_id, variant_id, state, engine_id,
+                                claimed_at)
+        SELECT nextval('messages_id_seq'), campaign_lead_id, mailbox_id, campaign_id, variant_id, 'CLAIMED',
+               %(engine_id)s, %(now)s
+          FROM json_to_recordset(%(claims)s::json)
+               AS claim (campaign_id bigint, campaign_lead_id bigint, mailbox_id bigint, variant_id bigint)
+            ON CONFLICT (campaign_lead_id) DO NOTHING
+        RETURNING message_id, campaign_lead_id
         """,
         {"claims": as_records(claims), "engine_id": engine_id, "now": now},
     )
-    return {row["campaign_lead_id"]: row["id"] for row in rows}
+    return {row["campaign_lead_id"]: row["message_id"] for row in rows}
 
 
 async def claim_again(db: Db, message_ids: Sequence[int], engine_id: UUID, now: datetime) -> set[int]:
@@ -51,7 +45,7 @@ async def claim_again(db: Db, message_ids: Sequence[int], engine_id: UUID, now: 
         """
         WITH again AS (
             UPDATE dispatches
-               SET state = 'CLAIMED', engine_id = %(engine_id)s, retry_at = NULL
+               SET state = 'CLAIMED', engine_id = %(engine_id)s, claimed_at = %(now)s, retry_at = NULL
              WHERE message_id = ANY(%(ids)s)
                AND state = 'DEFERRED'
                AND retry_at <= %(now)s
@@ -68,28 +62,66 @@ async def claim_again(db: Db, message_ids: Sequence[int], engine_id: UUID, now: 
     return {row["id"] for row in rows}
 
 
-async def write(db: Db, mails: Sequence[Written]) -> None:
-    """Keep the texts as they will leave."""
+async def write(db: Db, mails: Sequence[Written]) -> set[int]:
+    """Keep claimed mails as they will leave, QUEUED; returns those that were not written before under another row."""
+    rows = await fetch_dicts(
+        db,
+        """
+        WITH mail AS MATERIALIZED (
+            SELECT *
+              FROM json_to_recordset(%(mails)s::json)
+                   AS mail (id bigint, user_id bigint, campaign_id bigint, campaign_lead_id bigint, lead_id bigint,
+                            mailbox_id bigint, step_id bigint, step_number integer, variant_id bigint, stats_id uuid,
+                            message_id text, from_email text, to_email text, subject text, html text, text text,
+                            in_reply_to text, "references" text[], is_open_tracked boolean)
+        ), written AS (
+            INSERT INTO messages (id, user_id, direction, kind, campaign_id, campaign_lead_id, lead_id, mailbox_id,
+                                  step_id, step_number, variant_id, stats_id, message_id, status, from_email, to_email,
+                                  claimed_at, created_at, subject, in_reply_to, "references", is_open_tracked)
+            SELECT mail.id, mail.user_id, 'OUT', 'CAMPAIGN', mail.campaign_id, mail.campaign_lead_id, mail.lead_id,
+                   mail.mailbox_id, mail.step_id, mail.step_number, mail.variant_id, mail.stats_id, mail.message_id,
+                   'QUEUED', mail.from_email, mail.to_email, d.claimed_at, d.claimed_at, mail.subject,
+                   mail.in_reply_to, nullif(mail."references", '{}'), mail.is_open_tracked
+              FROM mail
+              JOIN dispatches AS d ON d.message_id = mail.id AND d.state = 'CLAIMED'
+                ON CONFLICT DO NOTHING
+            RETURNING id
+        )
+        INSERT INTO message_bodies (message_id, html, text)
+        SELECT mail.id, mail.html, mail.text
+          FROM mail
+          JOIN written ON written.id = mail.id
+        RETURNING message_id
+        """,
+        {"mails": as_records(mails)},
+    )
+    return {row["message_id"] for row in rows}
+
+
+async def rewrite(db: Db, mails: Sequence[Written]) -> None:
+    """The same for mails that were not taken before: their rows are there."""
     await execute(
         db,
         """
-        WITH written AS (
+        WITH mail AS (
             SELECT *
               FROM json_to_recordset(%(mails)s::json)
                    AS mail (id bigint, subject text, html text, text text, in_reply_to text, "references" text[],
                             is_open_tracked boolean)
         ), kept AS (
-            INSERT INTO message_bodies (message_id, html, text)
-            SELECT id, html, text FROM written
-                ON CONFLICT (message_id) DO UPDATE SET html = excluded.html, text = excluded.text
+            UPDATE message_bodies AS b
+               SET html = mail.html,
+                   text = mail.text
+              FROM mail
+             WHERE b.message_id = mail.id
         )
         UPDATE messages AS m
-           SET subject = written.subject,
-               in_reply_to = written.in_reply_to,
-               "references" = nullif(written."references", '{}'),
-               is_open_tracked = written.is_open_tracked
-          FROM written
-         WHERE m.id = written.id
+           SET subject = mail.subject,
+               in_reply_to = mail.in_reply_to,
+               "references" = nullif(mail."references", '{}'),
+               is_open_tracked = mail.is_open_tracked
+          FROM mail
+         WHERE m.id = mail.id
         """,
         {"mails": as_records(mails)},
     )
@@ -164,15 +196,16 @@ async def release(db: Db, message_ids: Sequence[int]) -> set[int]:
              WHERE message_id = ANY(%(ids)s)
                AND state = 'CLAIMED'
             RETURNING message_id
+        ), unwritten AS (
+            DELETE FROM messages AS m
+             USING gone
+             WHERE m.id = gone.message_id
         )
-        DELETE FROM messages AS m
-         USING gone
-         WHERE m.id = gone.message_id
-        RETURNING m.id
+        SELECT message_id FROM gone
         """,
         {"ids": list(message_ids)},
     )
-    return {row["id"] for row in rows}
+    return {row["message_id"] for row in rows}
 
 
 async def record_outcomes(db: Db, outcomes: Sequence[Outcome]) -> set[int]:
@@ -264,8 +297,39 @@ async def defer(db: Db, deferrals: Sequence[Deferral]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class StrandedClaim:
+    """A mail that another engine has claimed and not handed over."""
+
+    message_id: int
+    campaign_id: int
+    mailbox_id: int
+    variant_id: int | None
+    claimed_at: datetime
+    is_first_step: bool
+
+
+async def list_stranded_claims(db: Db, engine_id: UUID) -> list[StrandedClaim]:
+    """Return what another engine has claimed in mailboxes that this one holds, or in deleted ones; locked."""
+    return await fetch_all(
+        db,
+        StrandedClaim,
+        f"""
+        SELECT d.message_id, d.campaign_id, d.mailbox_id, d.variant_id, d.claimed_at,
+               coalesce((SELECT cl.last_step_number = 0
+                           FROM campaign_leads AS cl
+                          WHERE cl.id = d.campaign_lead_id), true) AS is_first_step
+          FROM dispatches AS d
+         WHERE d.state = 'CLAIMED'
+           AND {_IS_STRANDED}
+           FOR UPDATE OF d
+        """,  # noqa: S608 - a constant
+        {"engine_id": engine_id},
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Stranded:
-    """A mail of a mailbox whose engine is gone."""
+    """A mail that another engine was handing over when it died."""
 
     message_id: int
     user_id: int
@@ -276,34 +340,36 @@ class Stranded:
     step_number: int
     variant_id: int | None
     stats_id: UUID
-    state: str
     attempt_count: int
     claimed_at: datetime
 
 
 async def list_stranded(db: Db, engine_id: UUID) -> list[Stranded]:
-    """Return the mails that another engine left on their way in mailboxes that this one holds.
-
-    Those of a deleted mailbox, which nobody holds any more, are anybody's.
-    """
+    """Return the same of mails that were being handed over."""
     return await fetch_all(
         db,
         Stranded,
-        """
+        f"""
         SELECT d.message_id, m.user_id, d.campaign_lead_id, d.campaign_id, d.mailbox_id, m.step_id, m.step_number,
-               m.variant_id, m.stats_id, d.state, d.attempt_count, m.claimed_at
+               m.variant_id, m.stats_id, d.attempt_count, m.claimed_at
           FROM dispatches AS d
           JOIN messages AS m ON m.id = d.message_id
-          JOIN mailboxes ON mailboxes.id = d.mailbox_id
-          LEFT JOIN mailbox_leases AS lease ON lease.mailbox_id = d.mailbox_id
-         WHERE d.engine_id <> %(engine_id)s
-           AND d.state <> 'DEFERRED'
-           AND (lease.engine_id = %(engine_id)s
-                OR (lease.engine_id IS NULL AND mailboxes.deleted_at IS NOT NULL))
+         WHERE d.state = 'HANDING_OVER'
+           AND {_IS_STRANDED}
            FOR UPDATE OF d
-        """,
+        """,  # noqa: S608 - a constant
         {"engine_id": engine_id},
     )
+
+
+# The mailbox is ours now; that of a deleted mailbox, which nobody holds any more, is anybody's.
+_IS_STRANDED: LiteralString = """
+           d.engine_id <> %(engine_id)s
+           AND coalesce((SELECT lease.engine_id = %(engine_id)s
+                           FROM mailbox_leases AS lease
+                          WHERE lease.mailbox_id = d.mailbox_id),
+                        (SELECT deleted_at IS NOT NULL FROM mailboxes WHERE mailboxes.id = d.mailbox_id))
+"""
 
 
 async def release_idle(db: Db) -> None:

@@ -20,8 +20,19 @@ class MessageStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One campaign mail about to be written into the ledger."""
+    """A lead that is about to get a mail from a mailbox."""
 
+    campaign_id: int
+    campaign_lead_id: int
+    mailbox_id: int
+    variant_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A mail as it leaves: kept before it is handed over. `text` only where there is no HTML."""
+
+    id: int
     user_id: int
     campaign_id: int
     campaign_lead_id: int
@@ -34,13 +45,6 @@ class Claim:
     message_id: str
     from_email: str
     to_email: str
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A mail's text as it leaves: kept before the mail is handed over. `text` only where there is no HTML."""
-
-    id: int
     subject: str
     html: str | None
     text: str | None

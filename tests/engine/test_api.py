@@ -524,8 +524,9 @@ async def _on_its_way(world: World, campaign_id: int, lead_id: int, state_: str)
     await execute(
         world.db,
         """
-        INSERT INTO dispatches (message_id, campaign_lead_id, mailbox_id, campaign_id, state, engine_id, retry_at)
-        VALUES (%(message_id)s, %(lead_id)s, %(mailbox_id)s, %(campaign_id)s, %(state)s, %(engine_id)s,
+        INSERT INTO dispatches (message_id, campaign_lead_id, mailbox_id, campaign_id, state, engine_id, claimed_at,
+                                retry_at)
+        VALUES (%(message_id)s, %(lead_id)s, %(mailbox_id)s, %(campaign_id)s, %(state)s, %(engine_id)s, %(now)s,
                 CASE WHEN %(state)s = 'DEFERRED' THEN %(now)s + interval '5 minutes' END)
         """,
         {

@@ -20,6 +20,7 @@ async def _campaign(world: World, threshold: str | None) -> tuple[int, list[Boun
     leads = await world.leads(campaign_id, 20)
     attempts = await world.plan()
     assert len(attempts) == len(leads)
+    await world.write(attempts)
     await execute(world.db, "UPDATE messages SET status = 'SENT', sent_at = claimed_at")
     return campaign_id, [
         Bounced(

@@ -14,7 +14,7 @@ from outrider.messages import engagement, ledger
 from outrider.sandbox import GREYLISTED, Fault, Moment
 from tests.engine.sending import Sending
 from tests.support import make
-from tests.support.world import World
+from tests.support.world import World, written
 
 TAKEN = Accepted(250, "2.0.0", "250 2.0.0 taken")
 LATER = Deferred(451, "4.7.1", "451 4.7.1 later", Scope.RECIPIENT, Reason.GREYLISTED)
@@ -39,6 +39,8 @@ async def _handed_over(sending: Sending) -> tuple[Attempt, int]:
     """A mail whose engine dies before the server's answer; returns it with the number of its try."""
     attempt = await _claimed(sending)
     async with sending.database.transaction() as db:
+        if not attempt.is_repeated:
+            await ledger.write(db, [written(attempt)])
         handed = await ledger.hand_over(db, [attempt.message_id], sending.engine_id, sending.clock.time)
     return attempt, handed[attempt.message_id].attempt_count
 

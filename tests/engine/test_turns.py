@@ -122,6 +122,7 @@ class Days:
             )
             for attempt in attempts
         ]
+        await world.write(attempts)
         await progress.record_advances(world.db, advances, world.now)
         await execute(world.db, "DELETE FROM dispatches")
 

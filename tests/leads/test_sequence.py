@@ -182,8 +182,8 @@ async def test_a_lead_whose_mail_is_on_its_way_is_left_to_that_mail(api: ApiClie
     await execute(
         db,
         """
-        INSERT INTO dispatches (message_id, campaign_lead_id, mailbox_id, campaign_id, state, engine_id)
-        SELECT id, campaign_lead_id, mailbox_id, campaign_id, 'CLAIMED', gen_random_uuid()
+        INSERT INTO dispatches (message_id, campaign_lead_id, mailbox_id, campaign_id, state, engine_id, claimed_at)
+        SELECT id, campaign_lead_id, mailbox_id, campaign_id, 'CLAIMED', gen_random_uuid(), created_at
         FROM messages
         WHERE id = %(id)s
         """,

@@ -14,6 +14,8 @@ from outrider.engine.senders import Senders
 from outrider.engine.texts import Texts
 from outrider.kit.db import Db, execute, fetch_dicts, fetch_value
 from outrider.leads import progress
+from outrider.messages import ledger
+from outrider.messages.models import Written
 from tests.support import make
 from tests.support.client import fresh_account
 
@@ -31,6 +33,7 @@ class World:
     senders: Senders = field(default_factory=lambda: Senders(make.VAULT, tracking_url="https://t.outrider.example"))
     texts: Texts = field(default_factory=Texts)
     lead_number: int = 0
+    claimed: list[Attempt] = field(default_factory=list)
 
     @classmethod
     async def make(cls, db: Db, now: datetime) -> "World":
@@ -111,7 +114,7 @@ class World:
         return await fetch_dicts(self.db, f"SELECT * FROM {table} WHERE {condition}", where)  # type: ignore[arg-type]  # noqa: S608
 
     async def plan(self, engine_id: UUID | None = None) -> list[Attempt]:
-        return await plan(
+        attempts = await plan(
             self.db,
             engine_id or self.engine_id,
             self.now,
@@ -119,9 +122,16 @@ class World:
             texts=self.texts,
             stats_id=lambda lead_id, step_id: UUID(int=lead_id * 10_000_000 + step_id),
         )
+        self.claimed += attempts
+        return attempts
+
+    async def write(self, attempts: Sequence[Attempt]) -> None:
+        """As if their texts had been made."""
+        await ledger.write(self.db, [written(attempt) for attempt in attempts])
 
     async def settle(self) -> None:
         """As if every claimed mail had been sent and had been its lead's last."""
+        await self.write(self.claimed)
         await execute(
             self.db,
             """
@@ -136,9 +146,10 @@ class World:
         leads = await self.leads(campaign_id, count, **changes)
         for _ in leads:
             for attempt in await self.plan():
+                await self.write([attempt])
                 await execute(
                     self.db,
-                    "UPDATE messages SET status = 'SENT', sent_at = %(now)s, subject = 'Port fees' WHERE id = %(id)s",
+                    "UPDATE messages SET status = 'SENT', sent_at = %(now)s WHERE id = %(id)s",
                     {"now": self.now, "id": attempt.message_id},
                 )
                 await execute(self.db, "DELETE FROM dispatches")
@@ -159,6 +170,30 @@ class World:
 
     def later(self, **span: float) -> None:
         self.now += timedelta(**span)
+
+
+def written(attempt: Attempt) -> Written:
+    return Written(
+        id=attempt.message_id,
+        user_id=attempt.lead.user_id,
+        campaign_id=attempt.campaign.id,
+        campaign_lead_id=attempt.lead.id,
+        lead_id=attempt.lead.lead_id,
+        mailbox_id=attempt.mailbox_id,
+        step_id=attempt.step.id,
+        step_number=attempt.step.number,
+        variant_id=attempt.variant.id if attempt.variant else None,
+        stats_id=attempt.stats_id,
+        message_id=f"{attempt.stats_id}@brightfold.example",
+        from_email="nora@brightfold.example",
+        to_email=attempt.lead.email,
+        subject="Port fees",
+        html="<div>Hello</div>",
+        text=None,
+        in_reply_to=None,
+        references=(),
+        is_open_tracked=True,
+    )
 
 
 @pytest.fixture
