@@ -54,9 +54,12 @@ def append_before_body_end(html: str, snippet: str) -> str:
 
 
 def unsubscribe_text(text: str, url: str | None) -> Markup:
-    """What the reader clicks to get no more mails; without an address, as in test mails, only the words."""
+    """What the reader clicks to get no more mails; without an address, as in test mails, only the words.
+
+    Without words there is nothing to click: a link that nobody sees is what filters look for.
+    """
     words = escape(text.strip())
-    return Markup(f'<a href="{escape(url)}">{words}</a>') if url else words  # noqa: S704 # escaped
+    return Markup(f'<a href="{escape(url)}">{words}</a>') if url and words else words  # noqa: S704 # escaped
 
 
 def footer(content: Markup) -> str:

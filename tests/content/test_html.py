@@ -74,6 +74,7 @@ def test_the_unsubscribe_text_is_a_link_or_only_words() -> None:
         '<a href="https://u.example/?a&amp;b">No &lt;more&gt;</a>'
     )
     assert unsubscribe_text("No <more>", None) == Markup("No &lt;more&gt;")
+    assert unsubscribe_text(" ", "https://u.example") == Markup("")
 
 
 def test_the_footer_is_a_block_of_its_own() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -101,3 +101,45 @@ async def test_what_a_server_says_while_the_database_is_away_is_kept(
     assert (message["status"], message["attempt_count"]) == ("SENT", 1)
     assert [row["type"] for row in await _rows(database, "SELECT type FROM message_events")] == ["SENT"]
     assert len(slow.mails) == 1
+
+
+async def test_an_engine_decides_a_test_whose_time_has_come(
+    database: Database, settings: Settings, now: datetime
+) -> None:
+    async with database.transaction() as db:
+        world = await World.make(db, now)
+        campaign_id = await world.campaign([])
+        await world.leads(campaign_id, 10)
+        await execute(
+            db,
+            """
+            UPDATE steps SET variant_distribution_type = 'AI_EQUAL', winning_metric_property = 'OPEN_RATE',
+                             lead_distribution_percentage = 20
+            """,
+        )
+        await execute(
+            db,
+            """
+            WITH texts AS (
+                INSERT INTO variants (user_id, campaign_id, step_id, position, variant_label, subject, email_body,
+                                      created_at, updated_at)
+                SELECT user_id, campaign_id, id, label.position, label.name, 'Fees', 'Hello', created_at, created_at
+                FROM steps, (VALUES (1, 'A'), (2, 'B')) AS label (position, name)
+                RETURNING *
+            )
+            INSERT INTO messages (user_id, direction, kind, campaign_id, mailbox_id, step_id, variant_id, stats_id,
+                                  status, from_email, to_email, sent_at, first_opened_at, created_at)
+            SELECT user_id, 'OUT', 'CAMPAIGN', campaign_id, 1, step_id, id, gen_random_uuid(), 'SENT', 'a@x', 'b@y',
+                   %(sent_at)s, CASE WHEN variant_label = 'B' THEN %(sent_at)s::timestamptz END, created_at
+            FROM texts
+            """,
+            {"sent_at": now - timedelta(hours=24)},
+        )
+        await execute(db, "DELETE FROM engines")
+    async with _engine(database, settings, now):
+        await _until(database, "SELECT FROM variant_decisions")
+    [decision] = await _rows(
+        database,
+        "SELECT reason, variant_label FROM variant_decisions JOIN variants ON variants.id = winner_id",
+    )
+    assert decision == {"reason": "HIGHER_RATE", "variant_label": "B"}
