@@ -48,6 +48,7 @@ async def _send(world: World, rounds: int) -> list[str]:
         await winners.decide_due(world.db, world.now)
         attempts = await world.plan()
         labels += [attempt.variant.label for attempt in attempts if attempt.variant]
+        await world.write(attempts)
         await execute(
             world.db,
             "UPDATE messages SET status = 'SENT', sent_at = %(now)s WHERE id = ANY(%(ids)s)",
@@ -287,6 +288,7 @@ async def test_mails_on_their_way_keep_a_variant_that_was_deleted(world: World, 
     campaign = await _start(world, api, boxes=1)
     [attempt] = await world.plan()
     assert attempt.variant is not None
+    await world.write([attempt])
     await execute(
         world.db,
         "UPDATE dispatches SET state = 'DEFERRED', retry_at = %(now)s",
