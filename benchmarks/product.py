@@ -35,6 +35,8 @@ class Product:
             "OUTRIDER_DATA_DIR": str(folder),
             "OUTRIDER_PORT": str(self.port),
             "OUTRIDER_RATE_LIMIT_REQUESTS": "0",
+            "OUTRIDER_RECIPIENT_DOMAIN_PER_MINUTE": "0",  # the list of a month goes out in a minute here
+            "OUTRIDER_RECIPIENT_DOMAIN_PER_HOUR": "0",
             "OUTRIDER_VERIFY_ON_SAVE": "false",
             "OUTRIDER_LOG_LEVEL": "warning",
             **settings,

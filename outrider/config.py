@@ -242,6 +242,17 @@ class Settings:
         read=_domain_groups,
         shown="none",
     )
+    recipient_domain_per_minute: int = _setting(
+        1,
+        "Mails of one campaign that leads at the same company domain get in a minute at most; 0 = any number. "
+        "Free-mail and internet providers are exempt, here and below.",
+        read=_whole(0, 10**6),
+    )
+    recipient_domain_per_hour: int = _setting(
+        10,
+        "Mails of one campaign that leads at the same company domain get in an hour at most; 0 = any number.",
+        read=_whole(0, 10**6),
+    )
     dns_resolvers: tuple[str, ...] = _setting(
         (),
         "DNS servers to ask, separated by commas, with a port where it is not 53.",

@@ -108,13 +108,15 @@ def now() -> datetime:
 
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> Settings:
-    """Settings of a test installation: no rate limit, loopback allowed."""
+    """Settings of a test installation: no limits, loopback allowed."""
     return load_settings(
         {
             "OUTRIDER_DATABASE_URL": database_url,
             "OUTRIDER_DATA_DIR": str(tmp_path),
             "OUTRIDER_SECRET_KEY": "a-key-only-for-tests",
             "OUTRIDER_RATE_LIMIT_REQUESTS": "0",
+            "OUTRIDER_RECIPIENT_DOMAIN_PER_MINUTE": "0",
+            "OUTRIDER_RECIPIENT_DOMAIN_PER_HOUR": "0",
             "OUTRIDER_ALLOW_PRIVATE_NETWORKS": "true",
         }
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from outrider.engine import gates, limits, rotation, store, turns
+from outrider.engine import gates, limits, recipients, rotation, store, turns
 from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, VariantFacts
 from outrider.engine.rounds import MOST_MAILS, Pick, Round
 from outrider.engine.turns import Kind
@@ -89,6 +89,8 @@ def _serve(round_: Round, mailbox: MailboxFacts, pairs: Sequence[Pair], queues: 
         return turns.first_choice(round_.campaigns[pair.campaign_id], round_.day(pair.campaign_id), mailbox)
 
     for kind, pair in turns.in_order(pairs, choose):
+        if not round_.sender_domain_is_free(pair):
+            continue
         for queue in _queues(round_, kind, pair, mailbox, queues):
             while lead := _next(round_, queue, mailbox, is_last=is_last):
                 if round_.passes(lead):
@@ -136,7 +138,7 @@ async def _list_follow_ups(db: Db, round_: Round) -> dict[tuple[int, int], list[
     for mailbox in due[MOST_MAILS:]:
         del round_.mailboxes[mailbox.id]
     found: dict[tuple[int, int], list[LeadFacts]] = {}
-    for lead in await _list_in_order(db, [row.id for row in rows if row.mailbox_id in round_.mailboxes]):
+    for lead in await _list_candidates(db, round_, [row.id for row in rows if row.mailbox_id in round_.mailboxes]):
         if lead.mailbox_id is not None and round_.passes(lead):
             found.setdefault((lead.campaign_id, lead.mailbox_id), []).append(lead)
     return found
@@ -178,7 +180,7 @@ async def _lock_new_leads(db: Db, round_: Round, takers: Sequence[Pair]) -> dict
         ids += await store.lock_leads_of_providers(db, limited, round_.now, mailbox_ids=round_.mailboxes)
         ids = sorted(set(ids))
     queues: dict[int, list[LeadFacts]] = {}
-    for lead in await _list_in_order(db, ids):
+    for lead in await _list_candidates(db, round_, ids):
         queues.setdefault(lead.campaign_id, []).append(lead)
     return queues
 
@@ -225,3 +227,12 @@ async def _list_in_order(db: Db, ids: Sequence[int]) -> list[LeadFacts]:
         return []
     leads = {lead.id: lead for lead in await store.list_leads(db, ids)}
     return [leads[lead_id] for lead_id in ids if lead_id in leads]
+
+
+async def _list_candidates(db: Db, round_: Round, ids: Sequence[int]) -> list[LeadFacts]:
+    """The same, with what their companies have got just now."""
+    leads = await _list_in_order(db, ids)
+    companies = {(lead.campaign_id, lead.domain) for lead in leads if round_.recipients.concern(lead)}
+    if new := companies - round_.recent_mails.keys():
+        round_.recent_mails |= await store.list_recent_mails(db, sorted(new), round_.now - recipients.LONGEST)
+    return leads

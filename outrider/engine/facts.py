@@ -81,6 +81,7 @@ class CampaignFacts:
     on_missing_variable: str
     enable_ai_esp_matching: bool
     esp_matching_strict: bool
+    domain_level_rate_limit: bool
     sender_kinds: Sequence[str] | None
     hold_code: str | None
     hold_text: str | None
@@ -113,6 +114,7 @@ class MailboxFacts:
 
     id: int
     user_id: int
+    domain: str
     type: str
     smtp_host: str | None
     is_suspended: bool
@@ -156,6 +158,22 @@ class Pair:
     last_sent_at: datetime | None
 
 
+@dataclass(slots=True)
+class SenderDomain:
+    """The mailboxes of one domain in a campaign that lets them send one after the other.
+
+    `last_sent_at` and `is_in_flight` are about all mailboxes of the account with that domain.
+    """
+
+    campaign_id: int
+    user_id: int
+    domain: str
+    gap_minutes: int
+    mailbox_count: int
+    last_sent_at: datetime | None
+    is_in_flight: bool
+
+
 @dataclass(frozen=True, slots=True)
 class LeadFacts:
     """A lead in a campaign with everything its gates and its text need.
@@ -184,6 +202,7 @@ class LeadFacts:
     linkedin_profile: str | None
     company_url: str | None
     custom_fields: Mapping[str, Any]
+    shares_domain: bool
     is_unsubscribed: bool
     unsubscribed_client_ids: Sequence[int]
     is_unsubscribed_from_campaign: bool
@@ -194,6 +213,10 @@ class LeadFacts:
     retry_variant_id: int | None
     retry_stats_id: UUID | None
     retry_mailbox_id: int | None
+
+    @property
+    def domain(self) -> str:
+        return self.email.rpartition("@")[2]
 
     def fields(self) -> dict[str, str | None]:
         """Return the standard merge fields by their wire names (contract: leads, section 0)."""

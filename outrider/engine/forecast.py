@@ -14,6 +14,7 @@ from outrider.campaigns.models import CampaignStatus, StatusVerb
 from outrider.campaigns.store import load_campaign
 from outrider.engine import gates, recovery, store
 from outrider.engine.gates import Case, Hold
+from outrider.engine.recipients import RecipientLimits
 from outrider.engine.record import Result
 from outrider.engine.rehearsal import Rehearsal
 from outrider.engine.rounds import Round, load_campaigns
@@ -92,6 +93,7 @@ async def forecast(
     client_id: int | None,
     now: datetime,
     tracking_url: str,
+    recipients: RecipientLimits,
     what_if: WhatIf = _AS_IT_IS,
 ) -> Forecast:
     """Foresee the campaign to its end; one that is not ACTIVE as if it were started now.
@@ -109,6 +111,7 @@ async def forecast(
             vault,
             engine_id=uuid4(),
             tracking_url=tracking_url,
+            recipients=recipients,
             submit=lambda _mail: _TAKEN,
         )
         await _lease(scratch.db, rehearsal)

@@ -4,12 +4,12 @@ For the forecast and the simulation, which have no time to wait. It may name a m
 all; it never passes one by at which something would be.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
 from outrider.engine import gates, limits, store
-from outrider.engine.facts import CampaignFacts, MailboxFacts, Pair
+from outrider.engine.facts import CampaignFacts, MailboxFacts, Pair, SenderDomain
 from outrider.engine.gates import Case
 from outrider.engine.rounds import load_campaigns
 from outrider.engine.store import Wait
@@ -28,6 +28,11 @@ async def next_moment(db: Db, engine_id: UUID, now: datetime) -> datetime | None
     if not pairs:
         return None
     round_ = await load_campaigns(db, {pair.campaign_id for pair in pairs}, now)
+    limited = [campaign.id for campaign in round_.campaigns.values() if campaign.domain_level_rate_limit]
+    domains = {
+        (each.campaign_id, each.domain): each
+        for each in (await store.list_sender_domains(db, limited) if limited else ())
+    }
     waits: dict[tuple[int, int | None], list[datetime]] = {}
     for wait in await store.list_waits(db, pairs, now):
         waits.setdefault((wait.campaign_id, wait.mailbox_id), []).append(_of_today(wait, round_.campaigns, now))
@@ -38,7 +43,7 @@ async def next_moment(db: Db, engine_id: UUID, now: datetime) -> datetime | None
         ready = [
             (pair, at)
             for pair in pairs
-            if pair.campaign_id == campaign.id and (at := _ready_at(pair, mailboxes[pair.mailbox_id], campaign, now))
+            if pair.campaign_id == campaign.id and (at := _ready_at(pair, mailboxes, campaign, domains, now))
         ]
         for pair, at in ready:
             due = waits.get((campaign.id, pair.mailbox_id), [])
@@ -54,13 +59,20 @@ def _of_today(wait: Wait, campaigns: dict[int, CampaignFacts], now: datetime) ->
     return max(wait.at, now, start or now)
 
 
-def _ready_at(pair: Pair, mailbox: MailboxFacts, campaign: CampaignFacts, now: datetime) -> datetime | None:
+def _ready_at(
+    pair: Pair,
+    mailboxes: Mapping[int, MailboxFacts],
+    campaign: CampaignFacts,
+    domains: Mapping[tuple[int, str], SenderDomain],
+    now: datetime,
+) -> datetime | None:
     """When this mailbox may next send for this campaign, leads or not."""
     if campaign.schedule is None:
         return None
-    at = now
+    mailbox, at = mailboxes[pair.mailbox_id], now
     for _ in range(_HOLDS_IN_A_ROW):
-        hold = gates.first_hold(Case(now=at, mailbox=mailbox))
+        domain = domains.get((campaign.id, mailbox.domain))
+        hold = gates.first_hold(Case(now=at, mailbox=mailbox, sender_domain=domain))
         if hold is None:
             break
         if hold.code == "IN_FLIGHT" or hold.retry_at is None:

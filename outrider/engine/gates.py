@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from outrider.campaigns.models import CampaignStatus, why_not_active
-from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts
+from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, SenderDomain
 
 _LOOK_AGAIN = timedelta(hours=1)
 _PROVIDER_LOOKUP = timedelta(minutes=5)
@@ -38,6 +38,8 @@ class Case:
     mailbox: MailboxFacts | None = None
     lead: LeadFacts | None = None
     missing: Sequence[str] = ()
+    sender_domain: SenderDomain | None = None
+    recipient_free_at: datetime | None = None
 
     @property
     def is_new(self) -> bool:
@@ -141,6 +143,14 @@ def no_value_is_missing(case: Case) -> Hold | None:
     return Hold("MISSING_VARIABLE", text, case.now + _LOOK_AGAIN)
 
 
+def recipient_domain_is_rested(case: Case) -> Hold | None:
+    """Not too many mails of a campaign to one company at once; free-mail providers are exempt."""
+    if case.lead is None or case.recipient_free_at is None or case.now >= case.recipient_free_at:
+        return None
+    text = f"Somebody else at {case.lead.domain} was just written to; the campaign does not write to all at once."
+    return Hold("RECIPIENT_DOMAIN", text, case.recipient_free_at)
+
+
 def provider_is_known(case: Case) -> Hold | None:
     """A lead that was just added is looked up within a minute; after five nobody waits for that any more."""
     campaign, lead = case.campaign, case.lead
@@ -212,6 +222,20 @@ def gap_is_over(case: Case) -> Hold | None:
     return Hold("GAP", "The pause between two mails of the mailbox is not over.", mailbox.next_send_at)
 
 
+def sender_domain_is_free(case: Case) -> Hold | None:
+    """Only where the campaign limits domains: their mailboxes send one after the other, spread over the gap."""
+    domain = case.sender_domain
+    if domain is None:
+        return None
+    free_at = None
+    if domain.last_sent_at is not None:
+        free_at = domain.last_sent_at + timedelta(minutes=domain.gap_minutes) / domain.mailbox_count
+    if not domain.is_in_flight and (free_at is None or case.now >= free_at):
+        return None
+    text = f"Another mailbox of {domain.domain} has just sent; the mailboxes of this domain take turns."
+    return Hold("DOMAIN_LIMIT", text, free_at)
+
+
 def nothing_is_in_flight(case: Case) -> Hold | None:
     if case.mailbox is None or not case.mailbox.in_flight_count:
         return None
@@ -239,6 +263,7 @@ GATES: tuple[Gate, ...] = (
     Gate(Scope.LEAD, lead_is_not_unsubscribed),
     Gate(Scope.LEAD, lead_is_not_blocked),
     Gate(Scope.LEAD, no_value_is_missing),
+    Gate(Scope.LEAD, recipient_domain_is_rested),
     Gate(Scope.LEAD, provider_is_known),
     Gate(Scope.LEAD, mailbox_is_of_the_leads_provider),
     Gate(Scope.MAILBOX, mailbox_is_connected),
@@ -246,6 +271,7 @@ GATES: tuple[Gate, ...] = (
     Gate(Scope.MAILBOX, mailbox_has_capacity_today),
     Gate(Scope.MAILBOX, mailbox_has_capacity_in_24_hours),
     Gate(Scope.MAILBOX, gap_is_over),
+    Gate(Scope.MAILBOX, sender_domain_is_free),
     Gate(Scope.MAILBOX, provider_lets_us_send),
     Gate(Scope.MAILBOX, nothing_is_in_flight),
 )

@@ -16,6 +16,7 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 from outrider.engine import record
 from outrider.engine.gates import Hold
 from outrider.engine.planner import plan, take_back
+from outrider.engine.recipients import UNLIMITED, RecipientLimits
 from outrider.engine.record import Result
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Rendered, Renderer
@@ -62,6 +63,7 @@ class Outbound:
         submitter: Submitter,
         recorder: Recorder,
         on_sent: Callable[[int, bytes], None],
+        recipients: RecipientLimits = UNLIMITED,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -72,6 +74,7 @@ class Outbound:
         self._submitter = submitter
         self._recorder = recorder
         self._on_sent = on_sent
+        self._recipients = recipients
         self._in_flight: set[asyncio.Task[None]] = set()
 
     async def send_due(self) -> int:
@@ -89,7 +92,13 @@ class Outbound:
         """The same in the caller's transaction."""
         now = self._clock.now()
         return await plan(
-            db, self._engine_id, now, senders=self._senders, texts=self._renderer.texts, stats_id=self._stats_id
+            db,
+            self._engine_id,
+            now,
+            senders=self._senders,
+            texts=self._renderer.texts,
+            stats_id=self._stats_id,
+            recipients=self._recipients,
         )
 
     async def start(self, attempts: Sequence[Attempt]) -> None:

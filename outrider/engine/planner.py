@@ -12,6 +12,7 @@ from outrider.campaigns import pace
 from outrider.engine import choice, gates, limits, rotation, store
 from outrider.engine.facts import CampaignFacts, MailboxFacts
 from outrider.engine.gates import Case
+from outrider.engine.recipients import RecipientLimits
 from outrider.engine.rounds import Attempt, Pick, Round, day_of, load_campaigns
 from outrider.engine.schedule import Window
 from outrider.engine.senders import Senders
@@ -26,12 +27,19 @@ from outrider.messages.ledger import EventRow
 from outrider.messages.models import Claim, ManualStepReached
 
 _UNUSABLE = "The mailbox cannot be used as it is set up. Save its addresses, password and servers again."
-_WAITING = frozenset({"MISSING_VARIABLE", "PROVIDER_LOOKUP"})
+_WAITING = frozenset({"MISSING_VARIABLE", "PROVIDER_LOOKUP", "RECIPIENT_DOMAIN"})
 _ENDED = {"UNSUBSCRIBED": ("STOPPED", "UNSUBSCRIBED"), "BLOCK_LIST": ("BLOCKED", "BLOCKLISTED")}
 
 
 async def plan(
-    db: Db, engine_id: UUID, now: datetime, *, senders: Senders, texts: Texts, stats_id: Callable[[int, int], UUID]
+    db: Db,
+    engine_id: UUID,
+    now: datetime,
+    *,
+    senders: Senders,
+    texts: Texts,
+    stats_id: Callable[[int, int], UUID],
+    recipients: RecipientLimits,
 ) -> list[Attempt]:
     """Claim one mail for each mailbox that is free and has something due; the caller's transaction commits it.
 
@@ -43,7 +51,7 @@ async def plan(
     round_ = await _load_round(db, mailboxes, now)
     if not round_.ready:
         return []
-    round_.texts = texts
+    round_.texts, round_.recipients = texts, recipients
     await texts.load(db, round_.texts_to_look_at())
     await choice.pick(db, round_)
     await _record_rejections(db, round_)
@@ -59,12 +67,22 @@ async def _load_round(db: Db, mailboxes: Iterable[MailboxFacts], now: datetime) 
     await store.lock_campaigns(db, campaign_ids)
     round_ = await load_campaigns(db, campaign_ids, now)
     round_.mailboxes, round_.pairs = free, pairs
+    await _load_sender_domains(db, round_)
     windows = {campaign.id: _open_window(round_, campaign) for campaign in round_.campaigns.values()}
     for pair in pairs:
         window = windows.get(pair.campaign_id)  # or the campaign was deleted at this moment
         if window and limits.ready_at(pair, round_.campaigns[pair.campaign_id], window) <= now:
             round_.ready.append(pair)
+    round_.ready = [pair for pair in round_.ready if round_.sender_domain_is_free(pair)]
     return round_
+
+
+async def _load_sender_domains(db: Db, round_: Round) -> None:
+    limited = [campaign for campaign in round_.campaigns.values() if campaign.domain_level_rate_limit]
+    if limited:
+        await store.lock_sender_domains(db, {campaign.user_id for campaign in limited})
+        domains = await store.list_sender_domains(db, [campaign.id for campaign in limited])
+        round_.sender_domains = {(domain.campaign_id, domain.domain): domain for domain in domains}
 
 
 def _open_window(round_: Round, campaign: CampaignFacts) -> Window | None:

@@ -199,6 +199,7 @@ def _sample_lead(user_id: int, campaign_id: int, now: datetime) -> LeadFacts:
         email="ada@engines.example",
         **{name: _SAMPLE.get(name) for name in LEAD_FIELDS},
         custom_fields={},
+        shares_domain=False,
         is_unsubscribed=False,
         unsubscribed_client_ids=(),
         is_unsubscribed_from_campaign=False,

@@ -12,6 +12,7 @@ from outrider.campaigns import actions as campaigns
 from outrider.campaigns import winners
 from outrider.engine import foresight, store
 from outrider.engine.outbound import Outbound, Ready
+from outrider.engine.recipients import UNLIMITED, RecipientLimits
 from outrider.engine.record import Result
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Links, Renderer
@@ -38,6 +39,7 @@ class Rehearsal:
         engine_id: UUID,
         tracking_url: str,
         submit: Submit,
+        recipients: RecipientLimits = UNLIMITED,
     ) -> None:
         self.clock = clock
         self.engine_id = engine_id
@@ -54,6 +56,7 @@ class Rehearsal:
             submitter=Submitter(),
             recorder=self._recorder,
             on_sent=lambda _mailbox_id, _raw: None,
+            recipients=recipients,
         )
 
     async def turn(self) -> list[Result]:

@@ -7,8 +7,18 @@ from uuid import UUID
 
 from outrider.campaigns import pace
 from outrider.engine import gates, limits, rotation, store
-from outrider.engine.facts import CampaignFacts, DayCounts, LeadFacts, MailboxFacts, Pair, StepFacts, VariantFacts
+from outrider.engine.facts import (
+    CampaignFacts,
+    DayCounts,
+    LeadFacts,
+    MailboxFacts,
+    Pair,
+    SenderDomain,
+    StepFacts,
+    VariantFacts,
+)
 from outrider.engine.gates import Case, Hold
+from outrider.engine.recipients import RecipientLimits
 from outrider.engine.texts import Texts, Which
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
@@ -69,6 +79,9 @@ class Round:
     manual: list[tuple[LeadFacts, StepFacts]] = field(default_factory=list)
     skipped: list["Skip"] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
+    sender_domains: dict[tuple[int, str], SenderDomain] = field(default_factory=dict)
+    recipients: RecipientLimits = field(default_factory=RecipientLimits)
+    recent_mails: dict[tuple[int, str], list[datetime]] = field(default_factory=dict)
     texts: Texts = field(default_factory=Texts)
 
     @property
@@ -123,9 +136,18 @@ class Round:
             has_steps=bool(self.steps.get(campaign_id)),
             lead=lead,
             mailbox=mailbox,
+            sender_domain=self.sender_domains.get((campaign_id, mailbox.domain)) if mailbox else None,
             is_first_mail=is_first_mail,
+            recipient_free_at=self._recipient_free_at(lead) if lead else None,
             missing=missing,
         )
+
+    def _recipient_free_at(self, lead: LeadFacts) -> datetime | None:
+        return self.recipients.free_at(self.recent_mails.get((lead.campaign_id, lead.domain), ()))
+
+    def sender_domain_is_free(self, pair: Pair) -> bool:
+        case = self.case(pair.campaign_id, mailbox=self.mailboxes[pair.mailbox_id])
+        return gates.sender_domain_is_free(case) is None
 
     def passes(self, lead: LeadFacts) -> bool:
         campaign = self.campaigns.get(lead.campaign_id)
@@ -172,6 +194,10 @@ class Round:
             day.new_count += 1
         else:
             day.follow_up_count += 1
+        self.recent_mails.get((pick.lead.campaign_id, pick.lead.domain), []).append(self.now)
+        for domain in self.sender_domains.values():
+            if (domain.user_id, domain.domain) == (pick.mailbox.user_id, pick.mailbox.domain):
+                domain.is_in_flight = True
         del self.mailboxes[pick.mailbox.id]
 
 

@@ -4,17 +4,28 @@ These queries run over all accounts at once: the engine serves the mailboxes tha
 are, and every row it writes back carries its own account.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from outrider.engine.facts import CampaignFacts, DayCounts, LeadFacts, MailboxFacts, Pair, StepFacts, Text, VariantFacts
+from outrider.engine.facts import (
+    CampaignFacts,
+    DayCounts,
+    LeadFacts,
+    MailboxFacts,
+    Pair,
+    SenderDomain,
+    StepFacts,
+    Text,
+    VariantFacts,
+)
 from outrider.kit.db import Db, as_ids, fetch_all, fetch_dicts
 from outrider.mail.provider import Provider
 from outrider.mailboxes.models import Mailbox
 
 _PLANNING_LOCK = 7431
+_DOMAINS_LOCK = 7433
 
 
 async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_free: bool) -> list[MailboxFacts]:
@@ -23,7 +34,7 @@ async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_
         db,
         MailboxFacts,
         """
-        SELECT m.id, m.user_id, m.type, m.smtp_host, m.is_suspended, m.is_smtp_success, m.smtp_failure_error, m.max_email_per_day,
+        SELECT m.id, m.user_id, split_part(lower(m.from_email), '@', -1) AS domain, m.type, m.smtp_host, m.is_suspended, m.is_smtp_success, m.smtp_failure_error, m.max_email_per_day,
                m.time_to_wait_minutes, m.updated_at, s.next_send_at, s.last_sent_at, s.backoff_until, s.backoff_reason,
                coalesce(today.campaign_count, 0) AS today_count,
                coalesce(today.follow_up_count, 0) AS today_follow_up_count,
@@ -115,7 +126,7 @@ async def list_campaigns(db: Db, campaign_ids: Sequence[int]) -> list[CampaignFa
                c.min_time_between_emails, c.max_new_leads_per_day, c.follow_up_percentage, c.parent_campaign_id,
                c.schedule_start_time, c.track_settings, c.unsubscribe_text, c.add_unsubscribe_tag,
                c.send_as_plain_text, c.force_plain_text, c.on_missing_variable,
-               c.enable_ai_esp_matching, c.esp_matching_strict,
+               c.enable_ai_esp_matching, c.esp_matching_strict, c.domain_level_rate_limit,
                CASE WHEN c.enable_ai_esp_matching AND c.esp_matching_strict
                     THEN ARRAY(SELECT DISTINCT concat_ws(' ', m.type, m.smtp_host)
                                  FROM campaign_mailboxes AS cm
@@ -358,6 +369,92 @@ async def list_waits(db: Db, pairs: Sequence[Pair], now: datetime) -> list[Wait]
     )
 
 
+async def lock_sender_domains(db: Db, user_ids: Iterable[int]) -> None:
+    """Plan campaigns with `domain_level_rate_limit` of these accounts alone: they share their domains."""
+    await fetch_dicts(
+        db,
+        """
+        SELECT pg_advisory_xact_lock(%(key)s, (user_id %% 2147483647)::integer)
+          FROM unnest(%(user_ids)s::bigint[]) AS user_id
+        """,
+        {"key": _DOMAINS_LOCK, "user_ids": sorted(user_ids)},
+    )
+
+
+async def list_sender_domains(db: Db, campaign_ids: Sequence[int]) -> list[SenderDomain]:
+    """Return the sender domains of these campaigns, with what all mailboxes of their accounts there are doing."""
+    return await fetch_all(
+        db,
+        SenderDomain,
+        """
+        WITH own AS MATERIALIZED (
+            SELECT c.id AS campaign_id, c.user_id, c.min_time_between_emails AS gap_minutes,
+                   split_part(lower(m.from_email), '@', -1) AS domain, count(*) AS mailbox_count
+              FROM campaigns AS c
+              JOIN campaign_mailboxes AS cm ON cm.campaign_id = c.id
+              JOIN mailboxes AS m ON m.id = cm.mailbox_id
+             WHERE c.id = ANY(%(campaign_ids)s)
+               AND m.deleted_at IS NULL
+             GROUP BY c.id, split_part(lower(m.from_email), '@', -1)
+        ), busy AS MATERIALIZED (
+            SELECT m.user_id, split_part(lower(m.from_email), '@', -1) AS domain, max(s.last_sent_at) AS last_sent_at,
+                   bool_or(EXISTS (SELECT
+                                     FROM dispatches AS d
+                                    WHERE d.mailbox_id = m.id
+                                      AND d.state <> 'DEFERRED')) AS is_in_flight
+              FROM mailboxes AS m
+              JOIN mailbox_states AS s ON s.mailbox_id = m.id
+             WHERE m.user_id IN (SELECT user_id FROM own)
+               AND m.deleted_at IS NULL
+             GROUP BY m.user_id, split_part(lower(m.from_email), '@', -1)
+        )
+        SELECT own.campaign_id, own.user_id, own.domain, own.gap_minutes, own.mailbox_count, busy.last_sent_at,
+               busy.is_in_flight
+          FROM own
+          JOIN busy ON busy.user_id = own.user_id AND busy.domain = own.domain
+        """,
+        {"campaign_ids": as_ids(campaign_ids)},
+    )
+
+
+async def list_recent_mails(
+    db: Db, recipients: Collection[tuple[int, str]], since: datetime
+) -> dict[tuple[int, str], list[datetime]]:
+    """Return when each of these (campaign, domain of recipients) got mail since then, in order."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT wanted.campaign_id, wanted.domain, mail.claimed_at
+          FROM unnest(%(campaign_ids)s::bigint[], %(domains)s::text[]) AS wanted (campaign_id, domain)
+          JOIN campaigns AS c ON c.id = wanted.campaign_id
+          JOIN leads AS l ON l.user_id = c.user_id AND l.domain = wanted.domain
+          JOIN campaign_leads AS cl ON cl.campaign_id = c.id AND cl.lead_id = l.id
+         CROSS JOIN LATERAL (
+                SELECT d.claimed_at
+                  FROM dispatches AS d
+                 WHERE d.campaign_lead_id = cl.id
+                 UNION ALL
+                SELECT m.claimed_at
+                  FROM messages AS m
+                 WHERE m.campaign_lead_id = cl.id
+                   AND m.step_id IS NOT NULL
+                   AND NOT EXISTS (SELECT FROM dispatches AS d WHERE d.message_id = m.id)
+               ) AS mail
+         WHERE mail.claimed_at > %(since)s
+         ORDER BY mail.claimed_at
+        """,
+        {
+            "campaign_ids": [campaign_id for campaign_id, _ in recipients],
+            "domains": [domain for _, domain in recipients],
+            "since": since,
+        },
+    )
+    found: dict[tuple[int, str], list[datetime]] = {key: [] for key in recipients}
+    for row in rows:
+        found[row["campaign_id"], row["domain"]].append(row["claimed_at"])
+    return found
+
+
 async def lock_campaigns(db: Db, campaign_ids: Iterable[int]) -> None:
     """Plan these campaigns alone until the end of the transaction, so that their caps and shares are exact."""
     await fetch_dicts(
@@ -453,6 +550,11 @@ async def list_leads(db: Db, campaign_lead_ids: Sequence[int]) -> list[LeadFacts
         SELECT cl.id, cl.user_id, cl.campaign_id, cl.lead_id, cl.mailbox_id, cl.status, cl.last_step_id,
                cl.last_step_number, cl.due_at, cl.provider, cl.created_at, l.email, l.first_name, l.last_name, l.phone_number, l.company_name,
                l.website, l.location, l.linkedin_profile, l.company_url, l.custom_fields, l.is_unsubscribed,
+               EXISTS (SELECT
+                         FROM leads AS other
+                        WHERE other.user_id = l.user_id
+                          AND other.domain = l.domain
+                          AND other.id <> l.id) AS shares_domain,
                l.unsubscribed_client_ids, cl.is_unsubscribed AS is_unsubscribed_from_campaign,
                (SELECT b.email_or_domain
                   FROM block_list AS b

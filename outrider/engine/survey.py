@@ -11,6 +11,7 @@ from uuid import UUID
 
 from outrider.campaigns import pace
 from outrider.engine import gates, store
+from outrider.engine.facts import CampaignFacts, SenderDomain
 from outrider.engine.gates import Case, Hold
 from outrider.engine.rounds import load_campaigns
 from outrider.kit.db import Db
@@ -39,8 +40,20 @@ async def survey(db: Db, engine_id: UUID, now: datetime) -> None:
     holds = [gates.first_hold(round_.case(c.id, is_first_mail=True)) for c in campaigns]
     await _store_changes(db, campaigns, holds, pace.record_holds)
     mailboxes = await store.list_leased_mailboxes(db, engine_id, now, only_free=False)
-    holds = [gates.first_hold(Case(now=now, mailbox=mailbox)) for mailbox in mailboxes]
+    domains = await _sender_domains(db, campaigns)
+    holds = [
+        gates.first_hold(Case(now=now, mailbox=box, sender_domain=domains.get((box.user_id, box.domain))))
+        for box in mailboxes
+    ]
     await _store_changes(db, mailboxes, holds, state.record_holds)
+
+
+async def _sender_domains(db: Db, campaigns: Sequence[CampaignFacts]) -> dict[tuple[int, str], SenderDomain]:
+    """Those whose mailboxes take turns, by account and name; of several campaigns the one with the longest pauses."""
+    limited = [campaign.id for campaign in campaigns if campaign.domain_level_rate_limit]
+    found = await store.list_sender_domains(db, limited) if limited else []
+    found.sort(key=lambda domain: domain.gap_minutes / domain.mailbox_count)
+    return {(domain.user_id, domain.domain): domain for domain in found}
 
 
 Record = Callable[

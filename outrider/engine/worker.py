@@ -22,6 +22,7 @@ from outrider.engine import store, survey
 from outrider.engine.inbound import Inbound
 from outrider.engine.leases import LeaseLost, Leases
 from outrider.engine.outbound import Outbound
+from outrider.engine.recipients import RecipientLimits
 from outrider.engine.reconnect import reconnect
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Links, Renderer
@@ -98,6 +99,7 @@ class Engine:
             submitter=submitter,
             recorder=recorder,
             on_sent=inbound.keep_copy,
+            recipients=RecipientLimits.of(self._settings),
         )
         try:
             await leases.start()

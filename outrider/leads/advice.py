@@ -27,6 +27,7 @@ ADVICE = {
     "ROLLING_CAP": "Wait: the limit also holds for any 24 hours. Attach more mailboxes to send more.",
     "GAP": "Nothing: the mailbox paces itself. A shorter pause or more mailboxes send faster.",
     "BACKOFF": "Wait: the mail server of the mailbox asked for it. If it goes on, ask the provider.",
+    "DOMAIN_LIMIT": "Nothing: mailboxes of one domain take turns. Switch the limit off in the campaign to send faster.",
     "IN_FLIGHT": _NOTHING,
     # the lead
     "NOT_DUE": _NOTHING,
@@ -40,6 +41,7 @@ ADVICE = {
     "MISSING_VARIABLE": "Fill in the fields of the lead that are named, or give the text a fallback for them.",
     "EMPTY_SUBJECT": "Give the first step a subject, or the lead the fields of it; it is tried again every hour.",
     "UNFORESEEN": "Tell the operator: the log of the engine has the details. It is tried again every hour.",
+    "RECIPIENT_DOMAIN": "Nothing: the next one of this company follows soon. The operator can change the limit.",
     "PROVIDER_LOOKUP": "Nothing: it takes a minute. Without pairing by provider nothing is looked up.",
     "OTHER_PROVIDER": "Wait, attach more mailboxes of that provider, or switch strict pairing off.",
     "MANUAL_STEP": "Do the step, then mark it as done.",

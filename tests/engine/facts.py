@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, StepFacts, VariantFacts
+from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, SenderDomain, StepFacts, VariantFacts
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)  # a Monday
 
@@ -33,6 +33,7 @@ def campaign(**changes: Any) -> CampaignFacts:
         on_missing_variable="blank",
         enable_ai_esp_matching=False,
         esp_matching_strict=False,
+        domain_level_rate_limit=False,
         sender_kinds=None,
         hold_code=None,
         hold_text=None,
@@ -46,6 +47,7 @@ def mailbox(**changes: Any) -> MailboxFacts:
     base = MailboxFacts(
         id=1,
         user_id=1,
+        domain="brightfold.example",
         type="SMTP",
         smtp_host=None,
         is_suspended=False,
@@ -92,6 +94,7 @@ def lead(**changes: Any) -> LeadFacts:
         linkedin_profile=None,
         company_url=None,
         custom_fields={},
+        shares_domain=False,
         is_unsubscribed=False,
         unsubscribed_client_ids=[],
         is_unsubscribed_from_campaign=False,
@@ -117,3 +120,7 @@ def variant(number: int, share: float | None = None, count: int = 0) -> VariantF
 
 def pair(campaign_id: int = 1, mailbox_id: int = 1, **changes: Any) -> Pair:
     return replace(Pair(campaign_id, mailbox_id, None, None), **changes)
+
+
+def domain(**changes: Any) -> SenderDomain:
+    return replace(SenderDomain(1, 1, "brightfold.example", 20, 3, None, is_in_flight=False), **changes)

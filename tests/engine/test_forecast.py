@@ -8,6 +8,7 @@ import pytest
 from outrider.campaigns.models import CampaignStatus, NoMailboxes
 from outrider.engine.forecast import Forecast, WhatIf, forecast
 from outrider.engine.foresight import next_moment
+from outrider.engine.recipients import UNLIMITED
 from outrider.kit.db import execute, fetch_dicts, fetch_value
 from tests.engine.sending import TRACKING_URL, Sending
 from tests.support import make
@@ -24,6 +25,7 @@ async def foresee(sending: Sending, campaign_id: int, **what_if: object) -> Fore
         client_id=None,
         now=sending.clock.now(),
         tracking_url=TRACKING_URL,
+        recipients=UNLIMITED,
         what_if=WhatIf(**what_if),  # type: ignore[arg-type]
     )
 

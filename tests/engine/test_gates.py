@@ -7,7 +7,7 @@ import pytest
 
 from outrider.engine.gates import GATES, Case, first_hold
 from outrider.mail.provider import Provider
-from tests.engine.facts import NOW, campaign, lead, mailbox
+from tests.engine.facts import NOW, campaign, domain, lead, mailbox
 
 STRICT = campaign(enable_ai_esp_matching=True, esp_matching_strict=True, sender_kinds=["GMAIL", "SMTP mx.a.example"])
 TOMORROW = datetime(2026, 3, 3, tzinfo=UTC)
@@ -49,6 +49,13 @@ def test_nothing_holds_what_is_in_order() -> None:
             "MISSING_VARIABLE",
             NOW + timedelta(hours=1),
         ),
+        ({"recipient_free_at": NOW + timedelta(seconds=20)}, "RECIPIENT_DOMAIN", NOW + timedelta(seconds=20)),
+        (  # three mailboxes share a gap of 20 minutes
+            {"sender_domain": domain(last_sent_at=NOW - timedelta(minutes=5))},
+            "DOMAIN_LIMIT",
+            NOW + timedelta(minutes=1, seconds=40),
+        ),
+        ({"sender_domain": domain(is_in_flight=True)}, "DOMAIN_LIMIT", None),
         (
             {"campaign": campaign(enable_ai_esp_matching=True), "lead": lead(created_at=NOW - timedelta(minutes=2))},
             "PROVIDER_LOOKUP",
@@ -90,6 +97,9 @@ def test_a_gate_says_why_and_until_when(changes: dict[str, Any], code: str, retr
         {"mailbox": mailbox(backoff_until=NOW)},
         {"campaign": campaign(schedule_start_time=NOW)},
         {"lead": lead(status="INPROGRESS")},
+        {"recipient_free_at": NOW},
+        {"sender_domain": domain()},
+        {"sender_domain": domain(last_sent_at=NOW - timedelta(minutes=6, seconds=40))},
         {"missing": ["city"]},  # gaps close up
         {"campaign": campaign(on_missing_variable="skip_step"), "missing": ["city"]},
         {"campaign": campaign(on_missing_variable="hold"), "missing": []},

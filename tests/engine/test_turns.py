@@ -86,7 +86,7 @@ class Days:
     world: World
     sent: list[Sent] = field(default_factory=list)
 
-    async def run(self, count: int, *, every: timedelta = timedelta(minutes=1)) -> None:
+    async def run(self, count: int, *, every: timedelta = timedelta(minutes=3)) -> None:
         """From now, 09:00, for so many days; every window of the tests is closed by 12:00."""
         for _ in range(count):
             start = self.world.now

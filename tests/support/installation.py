@@ -209,6 +209,8 @@ def _environment(
         "data_dir": folder / "data",
         "clock": clock.format(),
         "rate_limit_requests": 0,
+        "recipient_domain_per_minute": 0,
+        "recipient_domain_per_hour": 0,
         "allow_private_networks": "true",
         "log_level": "warning",
     }

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from outrider.engine.planner import plan
+from outrider.engine.recipients import RecipientLimits
 from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Senders
 from outrider.engine.texts import Texts
@@ -32,6 +33,7 @@ class World:
     engine_id: UUID = field(default_factory=uuid4)
     senders: Senders = field(default_factory=lambda: Senders(make.VAULT, tracking_url="https://t.outrider.example"))
     texts: Texts = field(default_factory=Texts)
+    recipients: RecipientLimits = field(default_factory=RecipientLimits)
     lead_number: int = 0
     claimed: list[Attempt] = field(default_factory=list)
 
@@ -119,6 +121,7 @@ class World:
             engine_id or self.engine_id,
             self.now,
             senders=self.senders,
+            recipients=self.recipients,
             texts=self.texts,
             stats_id=lambda lead_id, step_id: UUID(int=lead_id * 10_000_000 + step_id),
         )
