@@ -647,7 +647,8 @@ CREATE TABLE public.sessions (
     token_hash bytea NOT NULL,
     person_id bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
-    expires_at timestamp with time zone NOT NULL
+    expires_at timestamp with time zone NOT NULL,
+    address text
 );
 
 CREATE TABLE public.steps (
@@ -708,10 +709,14 @@ CREATE TABLE public.tracking_hits (
     method text NOT NULL,
     address text,
     user_agent text,
-    verdict text NOT NULL,
-    reason text NOT NULL,
+    verdict text,
+    reason text,
     occurred_at timestamp with time zone NOT NULL,
-    CONSTRAINT tracking_hits_kind_check CHECK ((kind = ANY (ARRAY['OPEN'::text, 'CLICK'::text]))),
+    session_hash bytea,
+    revision text,
+    revised_at timestamp with time zone,
+    CONSTRAINT tracking_hits_kind_check CHECK ((kind = ANY (ARRAY['OPEN'::text, 'CLICK'::text, 'TRAP'::text]))),
+    CONSTRAINT tracking_hits_revision_check CHECK ((revision = ANY (ARRAY['REPLY'::text, 'HUMAN_HIT'::text, 'BURST'::text, 'TRAP'::text]))),
     CONSTRAINT tracking_hits_verdict_check CHECK ((verdict = ANY (ARRAY['HUMAN'::text, 'MACHINE'::text])))
 );
 
@@ -1177,6 +1182,8 @@ CREATE INDEX messages_thread ON public.messages USING btree (campaign_lead_id, i
 
 CREATE INDEX people_user_id ON public.people USING btree (user_id);
 
+CREATE INDEX sessions_address ON public.sessions USING btree (address) WHERE (address IS NOT NULL);
+
 CREATE INDEX steps_campaign_id ON public.steps USING btree (campaign_id);
 
 CREATE UNIQUE INDEX steps_number ON public.steps USING btree (campaign_id, number) WHERE (deleted_at IS NULL);
@@ -1188,6 +1195,8 @@ CREATE INDEX tags_user_id ON public.tags USING btree (user_id);
 CREATE INDEX tracking_hits_message_id ON public.tracking_hits USING btree (message_id);
 
 CREATE INDEX tracking_hits_occurred_at ON public.tracking_hits USING btree (occurred_at);
+
+CREATE INDEX tracking_hits_waiting ON public.tracking_hits USING btree (occurred_at) WHERE (verdict IS NULL);
 
 CREATE INDEX variant_decisions_step_id ON public.variant_decisions USING btree (step_id, id);
 

@@ -51,6 +51,7 @@ APIS: tuple[Api, ...] = (
     messages.api,
     analytics.api,
     engine.api,
+    tracking.api,
     webhooks.api,
 )
 """Every slice with routes under /api/v1 adds its line here."""

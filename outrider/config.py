@@ -259,6 +259,13 @@ class Settings:
         read=_resolvers,
         shown="those of the system",
     )
+    tracking_rules: Path | None = _setting(
+        None,
+        "A file of rules by which machines are told from people, added to the built-in ones "
+        "(`outrider/tracking/rules/machines.toml`): networks, user agents, thresholds.",
+        read=Path,
+        shown="none",
+    )
     pool_size: int = _setting(10, "Database connections each process may open.", read=_whole(2, 1000))
     log_level: LogLevel = _setting(
         LogLevel.INFO, "Least important messages to log: debug, info, warning or error.", read=_one_of(LogLevel)

@@ -30,6 +30,7 @@ from outrider.messages.models import (
     ReplyReceived,
     UntrackedReplyReceived,
 )
+from outrider.tracking import actions as tracking
 from outrider.webhooks import happenings, jobs, recording
 
 
@@ -43,6 +44,7 @@ def wire() -> None:
     subscribe(LeadUnsubscribed, engagement.record_unsubscribes)
     subscribe(MessageOpened, effects.stop_opened)
     subscribe(LinkClicked, effects.stop_clicked)
+    subscribe(ReplyReceived, tracking.confirm_opens)
     subscribe(MessageBounced, effects.pause_bouncing)
     _subscribe_webhooks()
 

@@ -32,6 +32,8 @@ from outrider.tracking import tokens
 
 _UTC = ZoneInfo("UTC")
 _PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:none">'
+# A link that nobody sees, neither eyes nor screen readers nor the keyboard: whoever follows it is a program.
+_TRAP = '<a href="{}" style="display:none" aria-hidden="true" tabindex="-1"></a>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,9 @@ class Links:
     def click(self, message_id: int, url: str) -> str:
         return tokens.click_path(self._vault, message_id, url)
 
+    def trap(self, message_id: int) -> str:
+        return tokens.trap_path(self._vault, message_id)
+
     def opening(self, message_id: int) -> str:
         return tokens.open_path(self._vault, message_id)
 
@@ -85,6 +90,9 @@ class DeadLinks(Links):
         return "/u/preview"
 
     def click(self, message_id: int, url: str) -> str:  # noqa: ARG002
+        return "/c/preview"
+
+    def trap(self, message_id: int) -> str:  # noqa: ARG002
         return "/c/preview"
 
     def opening(self, message_id: int) -> str:  # noqa: ARG002
@@ -183,7 +191,9 @@ class Renderer:
         html = written.html or ""
         base, message_id = sender.tracking_url, mail.message_id
         if "DONT_LINK_CLICK" not in mail.campaign.track_settings:
-            html = rewrite_links(html, lambda url, _: base + self._links.click(message_id, url), keep=(keep,))
+            linked = rewrite_links(html, lambda url, _: base + self._links.click(message_id, url), keep=(keep,))
+            if linked is not html:
+                html = append_before_body_end(linked, _TRAP.format(base + self._links.trap(message_id)))
         if written.is_open_tracked:
             html = append_before_body_end(html, _PIXEL.format(base + self._links.opening(message_id)))
         return html

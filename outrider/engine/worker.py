@@ -1,8 +1,8 @@
 """The engine as a process: it leases mailboxes and, for these, sends what is due and reads what comes in.
 
-Loops side by side, each repeated for ever: leases, sending, reasons, log-ins, incoming mail, webhooks, jobs. When the
-database goes away they all end and are started anew under another name, so nothing is done on a lease that was lost;
-only what servers have said is kept until it is stored.
+Loops side by side, each repeated for ever: leases, sending, reasons, log-ins, incoming mail, opens and clicks,
+webhooks, jobs. When the database goes away they all end and are started anew under another name, so nothing is done on
+a lease that was lost; only what servers have said is kept until it is stored.
 """
 
 import asyncio
@@ -35,6 +35,8 @@ from outrider.kit.jobs import JobContext, run_worker
 from outrider.kit.log import get_logger
 from outrider.leads import progress
 from outrider.mail.smtp import Submitter
+from outrider.tracking import actions as tracking
+from outrider.tracking.rules import load_rules
 from outrider.webhooks import delivery
 
 log = get_logger("engine")
@@ -48,6 +50,7 @@ _SURVEY_VIRTUAL_SECONDS = 60.0
 _SURVEY_SECONDS = (0.5, 5.0)
 _RECONNECT_VIRTUAL_SECONDS = 30.0
 _RECONNECT_SECONDS = (0.5, 30.0)
+_JUDGE_SECONDS = (0.1, 1.0)
 _RESTART_SECONDS = 1.0
 _FINISH_SECONDS = 14.0  # for servers to take what is being handed over; SIGTERM gives 20 in all
 _RECORD_SECONDS = 3.0  # for the database to take what they said
@@ -68,6 +71,7 @@ class Engine:
         self._clock = clock
         self._vault = vault
         self._http = http
+        self._rules = load_rules(settings.tracking_rules)
 
     async def run(self, stop: asyncio.Event) -> None:
         recorder = Recorder(self._database, self._clock)
@@ -112,6 +116,7 @@ class Engine:
                     group.create_task(_repeat(leases.renew, lambda: _BEAT_SECONDS)),
                     group.create_task(_repeat(lambda: self._survey(engine_id), self._survey_pause)),
                     group.create_task(_repeat(lambda: self._reconnect(engine_id), self._reconnect_pause)),
+                    group.create_task(_repeat(self._judge, self._judge_pause)),
                     group.create_task(delivery.run(self._database, self._clock, self._settings, self._http)),
                     group.create_task(run_worker(self._job_context())),
                 ]
@@ -149,6 +154,16 @@ class Engine:
 
     def _reconnect_pause(self) -> float:
         return _clamp(_RECONNECT_VIRTUAL_SECONDS / self._clock.speed, _RECONNECT_SECONDS)
+
+    async def _judge(self) -> None:
+        """Opens and clicks that came in: many a turn, until none waits."""
+        judged = 1
+        while judged:
+            async with self._database.transaction() as db:
+                judged = await tracking.judge_waiting(db, self._rules, self._clock.now())
+
+    def _judge_pause(self) -> float:
+        return _clamp(self._rules.burst_time.total_seconds() / self._clock.speed, _JUDGE_SECONDS)
 
     def _survey_pause(self) -> float:
         return _clamp(_SURVEY_VIRTUAL_SECONDS / self._clock.speed, _SURVEY_SECONDS)

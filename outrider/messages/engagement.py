@@ -4,50 +4,44 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from outrider.kit.db import Db, execute
+from outrider.kit.db import Db, as_records, execute
 from outrider.leads.models import LeadUnsubscribed
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """One hit on a mail."""
+class MachineHits:
+    """How many more (or fewer) opens and clicks of a mail are taken for those of machines."""
 
     message_id: int
-    is_click: bool
-    is_machine: bool
-    at: datetime
+    open_count: int = 0
+    click_count: int = 0
 
 
-async def count_hits(db: Db, counts: Sequence[Count]) -> None:
-    """Add these hits to their mails; the first of a kind keeps its time. Machines are counted apart."""
+async def count_hits(db: Db, machines: Sequence[MachineHits]) -> None:
+    """Bring the figures of these mails up to date: those of people from their events, machines are counted apart."""
     await execute(
         db,
         """
         UPDATE messages AS m
-           SET open_count = m.open_count + added.open_count,
-               first_opened_at = least(m.first_opened_at, added.first_opened_at),
-               click_count = m.click_count + added.click_count,
-               first_clicked_at = least(m.first_clicked_at, added.first_clicked_at),
-               machine_open_count = m.machine_open_count + added.machine_open_count,
-               machine_click_count = m.machine_click_count + added.machine_click_count
-          FROM (SELECT message_id,
-                       count(*) FILTER (WHERE NOT is_click AND NOT is_machine) AS open_count,
-                       min(at) FILTER (WHERE NOT is_click AND NOT is_machine) AS first_opened_at,
-                       count(*) FILTER (WHERE is_click AND NOT is_machine) AS click_count,
-                       min(at) FILTER (WHERE is_click AND NOT is_machine) AS first_clicked_at,
-                       count(*) FILTER (WHERE NOT is_click AND is_machine) AS machine_open_count,
-                       count(*) FILTER (WHERE is_click AND is_machine) AS machine_click_count
-                  FROM unnest(%(ids)s::bigint[], %(is_click)s::boolean[], %(is_machine)s::boolean[],
-                              %(at)s::timestamptz[]) AS hit (message_id, is_click, is_machine, at)
-                 GROUP BY message_id) AS added
+           SET open_count = people.open_count,
+               first_opened_at = people.first_opened_at,
+               click_count = people.click_count,
+               first_clicked_at = people.first_clicked_at,
+               machine_open_count = m.machine_open_count + added.open_count,
+               machine_click_count = m.machine_click_count + added.click_count
+          FROM json_to_recordset(%(machines)s::json)
+               AS added (message_id bigint, open_count integer, click_count integer)
+         CROSS JOIN LATERAL (
+                SELECT count(*) FILTER (WHERE type = 'OPENED') AS open_count,
+                       min(occurred_at) FILTER (WHERE type = 'OPENED') AS first_opened_at,
+                       count(*) FILTER (WHERE type = 'CLICKED') AS click_count,
+                       min(occurred_at) FILTER (WHERE type = 'CLICKED') AS first_clicked_at
+                  FROM message_events
+                 WHERE message_events.message_id = added.message_id
+               ) AS people
          WHERE m.id = added.message_id
         """,
-        {
-            "ids": [count.message_id for count in counts],
-            "is_click": [count.is_click for count in counts],
-            "is_machine": [count.is_machine for count in counts],
-            "at": [count.at for count in counts],
-        },
+        {"machines": as_records(sorted(machines, key=lambda each: each.message_id))},
     )
 
 

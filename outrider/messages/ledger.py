@@ -428,3 +428,20 @@ async def record_events(db: Db, events: Sequence[EventRow]) -> None:
         """,
         {"events": as_records(events)},
     )
+
+
+async def delete_events(db: Db, events: Sequence[EventRow]) -> None:
+    """What turned out not to have happened: a person's open or click that was a machine's."""
+    await execute(
+        db,
+        """
+        DELETE FROM message_events AS e
+         USING json_to_recordset(%(events)s::json)
+               AS wrong (message_id bigint, type text, occurred_at timestamptz, details jsonb)
+         WHERE e.message_id = wrong.message_id
+           AND e.type = wrong.type
+           AND e.occurred_at = wrong.occurred_at
+           AND e.details IS NOT DISTINCT FROM wrong.details
+        """,
+        {"events": as_records(events)},
+    )

@@ -1,22 +1,65 @@
-"""The public routes in a mail: the pixel, the links, the way out. No key, no cookie, no open redirect.
+"""The public routes in a mail (the pixel, the links, the way out), and the list of what came in.
+
+In a mail: no key, no open redirect; a cookie only tells that it is somebody of the account.
 
 RFC 8058 and product behaviour 2.6: a GET never unsubscribes, for scanners fetch links; a POST does, at once.
 """
 
 import base64
+from typing import Annotated
 
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from outrider.campaigns.store import load_campaign
 from outrider.kit.crypto import vault
-from outrider.kit.http import services_of
-from outrider.tracking import actions, pages, tokens
+from outrider.kit.http import Api, Ctx, PathId, reply, services_of
+from outrider.kit.pagination import Page, paging
+from outrider.tracking import actions, pages, store, tokens, wire
 from outrider.tracking.hits import Gatherer
-from outrider.tracking.models import Hit, HitKind
+from outrider.tracking.models import HitKind, Visit
+from outrider.users.models import SESSION_COOKIE
+from outrider.users.secrets import digest
 
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _NO_STORE = {"cache-control": "no-store, private", "referrer-policy": "no-referrer"}
+
+
+api = Api()
+
+
+@api.get("/campaigns/{campaign_id}/tracking-hits")
+async def list_hits(
+    ctx: Ctx,
+    campaign_id: PathId,
+    query: Annotated[wire.HitQuery, Query()],
+    page: Annotated[Page, Depends(paging(max=1000))],
+) -> Response:
+    """List the raw opens and clicks of a campaign
+
+    Every visit with its verdict, human or machine, the reason of it, and what revised it; the latest first.
+    """
+    await load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
+    total, rows = await store.list_campaign_hits(
+        ctx.db,
+        ctx.user_id,
+        campaign_id,
+        lead_id=query.lead_id,
+        verdict=query.verdict,
+        offset=page.offset,
+        limit=page.limit,
+    )
+    return reply(
+        {
+            "ok": True,
+            "total": total,
+            "offset": page.offset,
+            "limit": page.limit,
+            "data": [wire.hit_object(row) for row in rows],
+        }
+    )
 
 
 async def open_pixel(request: Request) -> Response:
@@ -32,6 +75,9 @@ async def follow_link(request: Request) -> Response:
     click = tokens.read_click(vault(), request.path_params["token"])
     if click is None:
         return HTMLResponse(pages.unknown_link(), status_code=404, headers=_NO_STORE)
+    if click.is_trap:
+        await _record(request, click.message_id, HitKind.TRAP, None)
+        return HTMLResponse(pages.nothing_here(), headers=_NO_STORE)
     await _record(request, click.message_id, HitKind.CLICK, click.url)
     return RedirectResponse(click.url, status_code=302, headers=_NO_STORE)
 
@@ -50,17 +96,19 @@ async def unsubscribe(request: Request) -> Response:
 
 
 async def _record(request: Request, message_id: int, kind: HitKind, url: str | None) -> None:
-    services = services_of(request)
-    hit = Hit(
-        message_id=message_id,
-        kind=kind,
-        url=url,
-        method=request.method,
-        address=request.client.host if request.client else None,
-        user_agent=request.headers.get("user-agent"),
-        at=services.clock.now(),
+    session = next((value for name, value in request.cookies.items() if name.endswith(SESSION_COOKIE)), None)
+    await gatherer_of(request).add(
+        Visit(
+            message_id=message_id,
+            kind=kind,
+            url=url,
+            method=request.method,
+            address=request.client.host if request.client else None,
+            user_agent=request.headers.get("user-agent"),
+            session_hash=digest(session) if session else None,
+            at=services_of(request).clock.now(),
+        )
     )
-    await gatherer_of(request).add(hit)
 
 
 def gatherer_of(request: Request) -> Gatherer:

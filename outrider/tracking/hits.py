@@ -12,8 +12,8 @@ import psycopg
 
 from outrider.kit.db import Database, describe_failure
 from outrider.kit.log import get_logger
-from outrider.tracking import actions
-from outrider.tracking.models import Hit
+from outrider.tracking import store
+from outrider.tracking.models import Visit
 
 log = get_logger("tracking")
 
@@ -29,10 +29,10 @@ class Gatherer:
 
     def __init__(self, database: Callable[[], Database]) -> None:
         self._database = database
-        self._waiting: deque[Hit] = deque(maxlen=_KEPT)
+        self._waiting: deque[Visit] = deque(maxlen=_KEPT)
         self._writer: asyncio.Task[None] | None = None
 
-    async def add(self, hit: Hit) -> None:
+    async def add(self, hit: Visit) -> None:
         """Return when the hit is stored, or when its reader should not wait any longer."""
         self._waiting.append(hit)
         if self._writer is None or self._writer.done():
@@ -50,7 +50,7 @@ class Gatherer:
             hits = [self._waiting.popleft() for _ in range(min(len(self._waiting), _AT_MOST))]
             try:
                 async with self._database().transaction() as db:
-                    await actions.record_hits(db, hits)
+                    await store.insert_visits(db, hits)
             except psycopg.OperationalError as error:
                 log.warning("hits wait for the database", count=len(hits), reason=describe_failure(error))
                 self._waiting.extendleft(reversed(hits))

@@ -44,3 +44,8 @@ def done(email: str) -> str:
 def unknown_link() -> str:
     body = "<p>It may have been cut off by your mail program. Try the whole link from the mail.</p>"
     return _PAGE.format(title="This link does not work", body=body)
+
+
+def nothing_here() -> str:
+    """Where the link leads that nobody sees, should somebody find it."""
+    return _PAGE.format(title="Nothing to see here", body="<p>You can close this page.</p>")

@@ -26,6 +26,11 @@ class Click:
     message_id: int
     url: str
 
+    @property
+    def is_trap(self) -> bool:
+        """A link that nobody sees, with no target: what follows it is a program."""
+        return not self.url
+
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
@@ -42,6 +47,10 @@ def open_path(vault: Vault, message_id: int) -> str:
 
 def click_path(vault: Vault, message_id: int, url: str) -> str:
     return f"/c/{_seal(vault, _CLICK, _ID.pack(message_id) + url.encode())}"
+
+
+def trap_path(vault: Vault, message_id: int) -> str:
+    return click_path(vault, message_id, "")
 
 
 def unsubscribe_path(vault: Vault, user_id: int, campaign_lead_id: int, email: str) -> str:

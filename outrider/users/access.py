@@ -6,6 +6,7 @@ after too many wrong ones from an address none is looked at until its minute is 
 """
 
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 from outrider.config import Settings
 from outrider.kit.db import Db
@@ -46,8 +47,23 @@ async def log_in(
         await _count_failure(db, guesser, settings=settings, wall=wall)
         raise LogInRefused
     token = make_token()
-    await store.insert_session(db, person.id, token_hash=digest(token), expires_at=now + SESSION_LIFETIME, now=now)
+    await store.insert_session(
+        db,
+        person.id,
+        token_hash=digest(token),
+        address=_public(address),
+        expires_at=now + SESSION_LIFETIME,
+        now=now,
+    )
     return token
+
+
+def _public(address: str) -> str | None:
+    """An address that tells people apart: inside of a network, or on one machine, everybody has the same."""
+    try:
+        return address if ip_address(address).is_global else None
+    except ValueError:
+        return None
 
 
 async def find_person(db: Db, session_token: str, *, now: datetime) -> Person | None:

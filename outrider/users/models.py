@@ -7,6 +7,7 @@ from enum import StrEnum
 from outrider.kit.errors import Conflict, Invalid, NotFound, Problem
 
 LINK_LIFETIME = timedelta(days=7)
+SESSION_COOKIE = "outrider_session"  # with a prefix where https allows one (web/forms)
 SESSION_LIFETIME = timedelta(days=30)
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 128

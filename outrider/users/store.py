@@ -135,12 +135,24 @@ async def use_link(db: Db, *, token_hash: bytes, purpose: LinkPurpose, now: date
     return None if found is None else int(found)
 
 
-async def insert_session(db: Db, person_id: int, *, token_hash: bytes, expires_at: datetime, now: datetime) -> None:
+async def insert_session(
+    db: Db, person_id: int, *, token_hash: bytes, address: str | None, expires_at: datetime, now: datetime
+) -> None:
     sql = """
-        INSERT INTO sessions (token_hash, person_id, created_at, expires_at)
-        VALUES (%(token_hash)s, %(person_id)s, %(now)s, %(expires_at)s)
+        INSERT INTO sessions (token_hash, person_id, address, created_at, expires_at)
+        VALUES (%(token_hash)s, %(person_id)s, %(address)s, %(now)s, %(expires_at)s)
     """
-    await execute(db, sql, {"token_hash": token_hash, "person_id": person_id, "now": now, "expires_at": expires_at})
+    await execute(
+        db,
+        sql,
+        {
+            "token_hash": token_hash,
+            "person_id": person_id,
+            "address": address,
+            "now": now,
+            "expires_at": expires_at,
+        },
+    )
 
 
 async def find_person_by_session(db: Db, *, token_hash: bytes, now: datetime) -> Person | None:

@@ -14,6 +14,7 @@ from outrider.kit.body import read_body
 from outrider.kit.crypto import vault
 from outrider.kit.errors import NotAllowed
 from outrider.kit.exchange import current_exchange
+from outrider.users.models import SESSION_COOKIE
 
 TOKEN_FIELD = "form_token"  # noqa: S105 - a name
 _PURPOSE = "web form"
@@ -26,7 +27,7 @@ class FormRefused(NotAllowed):
 
 
 def session_cookie(settings: Settings) -> str:
-    return _cookie("outrider_session", settings)
+    return _cookie(SESSION_COOKIE, settings)
 
 
 def browser_cookie(settings: Settings) -> str:

@@ -2,17 +2,21 @@
 
 import asyncio
 import base64
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import set_vault
-from outrider.kit.db import Database, execute, fetch_dicts
-from outrider.tracking import actions, tokens
+from outrider.kit.db import Database, execute, fetch_dicts, fetch_value
+from outrider.tracking import actions, store, tokens
+from outrider.tracking.rules import load_rules
+from outrider.users import store as users
+from outrider.users.secrets import digest
 from outrider.wiring import wire
 from tests.support import make
-from tests.support.client import ApiClient
+from tests.support.client import ApiClient, fresh_account
 from tests.support.world import World
 
 BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -35,10 +39,12 @@ class Mailed:
         mail = self.message
         return tokens.unsubscribe_path(make.VAULT, mail["user_id"], mail["campaign_lead_id"], mail["to_email"])
 
-    async def until(self, condition: str) -> None:
-        """Hits are answered after a moment even if they are not stored yet."""
-        while not await self.rows(f"SELECT FROM messages WHERE {condition}"):  # noqa: ASYNC110 - another session
+    async def judged(self, count: int) -> None:
+        """A visit is answered after a moment even if it is not stored yet; then it is judged, as by the engine."""
+        while len(await self.rows("SELECT FROM tracking_hits")) < count:  # noqa: ASYNC110 - another session
             await asyncio.sleep(0.01)
+        async with self.database.transaction() as db:
+            await actions.judge_waiting(db, load_rules(), make.NOW + timedelta(hours=1))
 
     async def rows(self, sql: Any) -> list[dict[str, Any]]:
         async with self.database.connection() as db:
@@ -66,7 +72,9 @@ async def test_opens_and_clicks_are_counted_and_lead_where_the_mail_said(mailed:
     assert (link.status_code, link.headers["location"]) == (302, TARGET)
     for answer in (pixel, link):
         assert "no-store" in answer.headers["cache-control"]
-    await mailed.until("open_count = 1 AND click_count = 1")
+    await mailed.judged(2)
+    [mail] = await mailed.rows("SELECT open_count, click_count FROM messages")
+    assert mail == {"open_count": 1, "click_count": 1}
     [lead] = await mailed.rows("SELECT status, hold_reason FROM campaign_leads")
     assert lead == {"status": "STOPPED", "hold_reason": "CLICKED"}
     assert [row["type"] for row in await mailed.rows("SELECT type FROM message_events ORDER BY id")] == [
@@ -135,16 +143,90 @@ async def test_what_is_not_signed_by_us_does_nothing(mailed: Mailed) -> None:
 async def test_hits_that_cannot_be_stored_do_not_stop_those_that_follow(
     mailed: Mailed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = actions.record_hits
+    real = store.insert_visits
     failures = iter([True])
 
-    async def broken_once(db: Any, hits: Any) -> None:
+    async def broken_once(db: Any, visits: Any) -> None:
         if next(failures, False):
             raise ValueError("a mistake of ours")
-        await real(db, hits)
+        await real(db, visits)
 
-    monkeypatch.setattr(actions, "record_hits", broken_once)
+    monkeypatch.setattr(store, "insert_visits", broken_once)
     for _ in range(2):
         answer = await mailed.call("GET", tokens.open_path(make.VAULT, mailed.message["id"]))
         assert answer.status_code == 200
-    await mailed.until("open_count = 1")
+    await mailed.judged(1)
+
+
+async def test_the_link_that_nobody_sees_leads_nowhere_and_gives_machines_away(mailed: Mailed) -> None:
+    opened = tokens.open_path(make.VAULT, mailed.message["id"])
+    trap = tokens.trap_path(make.VAULT, mailed.message["id"])
+    assert trap.startswith("/c/")  # a link like the others
+    assert (await mailed.call("GET", opened)).status_code == 200
+    page = await mailed.call("GET", trap)
+    assert (page.status_code, "location" in page.headers) == (200, False)
+    await mailed.judged(2)
+    hits = await mailed.rows("SELECT kind, verdict, reason FROM tracking_hits ORDER BY id")
+    assert [tuple(hit.values()) for hit in hits] == [("OPEN", "MACHINE", "TRAP"), ("TRAP", "MACHINE", "TRAP")]
+    [mail] = await mailed.rows("SELECT open_count, machine_open_count, machine_click_count FROM messages")
+    assert mail == {"open_count": 0, "machine_open_count": 1, "machine_click_count": 0}
+
+
+async def test_the_raw_visits_can_be_read_with_their_verdicts(mailed: Mailed, make_app: Any, connect: Any) -> None:
+    await mailed.call("GET", tokens.open_path(make.VAULT, mailed.message["id"]))
+    await mailed.judged(1)
+    await mailed.call("HEAD", tokens.click_path(make.VAULT, mailed.message["id"], TARGET))
+    campaign_id = mailed.message["campaign_id"]
+
+    async def hits(**params: Any) -> Any:
+        answer = await mailed.client.get(f"/campaigns/{campaign_id}/tracking-hits", params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    found = await hits()
+    assert [(hit["type"], hit["verdict"], hit["reason"]) for hit in found["data"]] == [
+        ("CLICK", "WAITING", None),
+        ("OPEN", "HUMAN", "BROWSER"),
+    ]
+    opened = found["data"][1]
+    assert {key: opened[key] for key in ("user_agent", "ip", "email", "sequence_number", "url", "revised_by")} == {
+        "user_agent": BROWSER["user-agent"],
+        "ip": "127.0.0.1",
+        "email": mailed.message["to_email"],
+        "sequence_number": 1,
+        "url": None,
+        "revised_by": None,
+    }
+    assert (await hits(verdict="human"))["data"] == [opened]
+    assert (await hits(lead_id=mailed.message["lead_id"], limit=1, offset=1))["data"] == [opened]
+    assert (await hits(lead_id=1))["total"] == 0
+    async with mailed.database.transaction() as db:
+        stranger = await connect(make_app(mailed.database), db)
+    assert (await stranger.get(f"/campaigns/{campaign_id}/tracking-hits")).status_code == 404
+
+
+async def test_who_looks_at_his_own_mail_is_not_counted(mailed: Mailed) -> None:
+    """With the cookie of the web app, whatever its name begins with; that of another account is a reader's."""
+    async with mailed.database.transaction() as db:
+        tokens_of = {}
+        for user_id in (mailed.message["user_id"], await fresh_account(db, make.NOW)):
+            person = await fetch_value(db, "SELECT min(id) FROM people WHERE user_id = %(id)s", {"id": user_id})
+            tokens_of[user_id] = f"token-{user_id}"
+            await users.insert_session(
+                db,
+                person,
+                token_hash=digest(tokens_of[user_id]),
+                address=None,
+                expires_at=make.NOW + timedelta(days=1),
+                now=make.NOW,
+            )
+    mine, theirs = tokens_of.values()
+    link = tokens.click_path(make.VAULT, mailed.message["id"], TARGET)
+    for name, token in (("outrider_session", mine), ("__Host-outrider_session", mine), ("outrider_session", theirs)):
+        answer = await mailed.client.request(
+            "GET", f"/{link}", key=None, headers={**BROWSER, "cookie": f"{name}={token}"}
+        )
+        assert answer.status_code == 302
+    await mailed.judged(3)
+    hits = await mailed.rows("SELECT reason FROM tracking_hits ORDER BY id")
+    assert [hit["reason"] for hit in hits] == ["OWN_VIEW", "OWN_VIEW", "BROWSER"]

@@ -114,7 +114,7 @@ async def test_a_password_has_a_length_and_a_bad_one_keeps_the_link(
 
 async def test_a_new_password_ends_all_sessions(db: Db, account: NewAccount, now: datetime) -> None:
     await store.insert_session(
-        db, account.person_id, token_hash=digest("t"), expires_at=now + timedelta(days=1), now=now
+        db, account.person_id, token_hash=digest("t"), address=None, expires_at=now + timedelta(days=1), now=now
     )
     await actions.set_password(db, token=account.link_token, password=PASSWORD, now=now)
     assert await access.find_person(db, "t", now=now) is None
