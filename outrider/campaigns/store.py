@@ -79,6 +79,14 @@ async def load_campaign(db: Db, user_id: int, campaign_id: int, *, client_id: in
     return campaign
 
 
+async def find_user_id(db: Db, campaign_id: int) -> int | None:
+    """Return whose campaign it is, for the operator, who sees those of all accounts."""
+    user_id: int | None = await fetch_value(
+        db, "SELECT user_id FROM campaigns WHERE id = %(campaign_id)s", {"campaign_id": campaign_id}
+    )
+    return user_id
+
+
 async def lock_campaign(db: Db, user_id: int, campaign_id: int, *, client_id: int | None) -> Campaign:
     """As load_campaign; others wait with their changes of it. Leads and mails may still be added meanwhile."""
     campaign = await fetch_one(

@@ -13,6 +13,7 @@ COMMANDS = {
     "account": "accounts:account",
     "user": "accounts:user",
     "key": "accounts:key",
+    "forecast": "forecast:forecast",
     "migrate": "migrate:migrate",
     "doctor": "doctor:doctor",
     "docs": "docs:docs",

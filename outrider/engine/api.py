@@ -7,9 +7,11 @@ from starlette.responses import Response
 
 from outrider.campaigns.actions import check_mailboxes
 from outrider.campaigns.store import load_campaign
-from outrider.engine import preview, wire
+from outrider.engine import preview, wire, wire_forecast
+from outrider.engine.forecast import forecast
+from outrider.engine.recipients import RecipientLimits
 from outrider.kit.crypto import vault
-from outrider.kit.http import Api, Ctx, PathId, reply
+from outrider.kit.http import Api, Ctx, FreeCtx, PathId, reply
 from outrider.kit.pagination import Page, paging
 from outrider.leads import reasons
 from outrider.leads.listing import has_leads
@@ -77,3 +79,28 @@ async def why_not_sent(
             "data": wire.leads(rows),
         }
     )
+
+
+@api.get("/campaigns/{campaign_id}/forecast")
+async def show_forecast(
+    ctx: FreeCtx, campaign_id: PathId, query: Annotated[wire_forecast.ForecastQuery, Query()]
+) -> Response:
+    """Forecast of a campaign
+
+    What will be sent if nobody answers, by the engine itself on a copy: mails for each day, step and mailbox, the end,
+    and what keeps each day from having more. A campaign that does not run is foreseen as if it were started now. Caps,
+    the gap and the mailboxes can be given to see what they would change; nothing is changed.
+    """
+    what_if = query.what_if()
+    found = await forecast(
+        ctx.database,
+        vault(),
+        ctx.user_id,
+        campaign_id,
+        client_id=ctx.client_id,
+        now=ctx.now,
+        tracking_url=ctx.settings.tracking_url,
+        recipients=RecipientLimits.of(ctx.settings),
+        what_if=what_if,
+    )
+    return reply(wire_forecast.shown(found, days=query.days, what_if=what_if))

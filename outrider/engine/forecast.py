@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from uuid import uuid4
 
 from outrider.campaigns import actions as campaigns
-from outrider.campaigns.models import CampaignStatus, StatusVerb
+from outrider.campaigns.models import Campaign, CampaignStatus, StatusVerb
 from outrider.campaigns.store import load_campaign
 from outrider.engine import gates, recovery, store
 from outrider.engine.gates import Case, Hold
@@ -65,17 +65,20 @@ class ForeseenMail:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """All mails of the campaign in order, from `since` on.
+    """All mails of the campaign (as it is, not as it was foreseen) in order, from `since` on.
 
     `completed_at` None: it does not come to its end within a year, or something stands in its way. `left`: how many
-    leads get no more mail, by reason. `binds`: what kept each day from having more mails.
+    leads get no more mail, by reason. `binds`: what kept each day from having more mails. `senders`: addresses of the
+    mailboxes.
     """
 
+    campaign: Campaign
     since: datetime
     mails: Sequence[ForeseenMail]
     completed_at: datetime | None
     binds: Mapping[date, Hold]
     left: Mapping[tuple[str, str], int]
+    senders: Mapping[int, str]
 
     def binds_most(self) -> Hold | None:
         """What limits the campaign on most days; that nothing was left to send only if nothing else does."""
@@ -101,7 +104,7 @@ async def forecast(
     Raises what starting it would raise, and MailboxNotAllowed.
     """
     async with database.transaction() as db:
-        await load_campaign(db, user_id, campaign_id, client_id=client_id)
+        campaign = await load_campaign(db, user_id, campaign_id, client_id=client_id)
     tried = what_if.mailbox_ids or ()
     async with scratch_copy(database, user_id, campaign_id, now, mailbox_ids=tried) as scratch:
         await _prepare(scratch.db, user_id, campaign_id, what_if, client_id=client_id, now=now)
@@ -115,7 +118,7 @@ async def forecast(
             submit=lambda _mail: _TAKEN,
         )
         await _lease(scratch.db, rehearsal)
-        return await _Foreseeing(scratch, rehearsal, user_id, campaign_id).run()
+        return await _Foreseeing(scratch, rehearsal, campaign).run()
 
 
 async def _prepare(
@@ -158,12 +161,13 @@ async def _lease(db: Db, rehearsal: Rehearsal) -> None:
 
 
 class _Foreseeing:
-    def __init__(self, scratch: Scratch, rehearsal: Rehearsal, user_id: int, campaign_id: int) -> None:
+    def __init__(self, scratch: Scratch, rehearsal: Rehearsal, campaign: Campaign) -> None:
         self._scratch = scratch
         self._db = scratch.db
         self._rehearsal = rehearsal
-        self._user_id = user_id
-        self._campaign_id = campaign_id
+        self._campaign = campaign
+        self._user_id = campaign.user_id
+        self._campaign_id = campaign.id
         self._mails: list[ForeseenMail] = []
         self._binds: dict[date, Hold] = {}
 
@@ -184,12 +188,15 @@ class _Foreseeing:
                 await self._scratch.settle()
         await self._note_end_of_day(since + _LONGEST, is_complete=is_complete)
         left = [] if is_complete else await explain(self._db, self._user_id, self._campaign_id, clock.now())
+        senders = await store.list_mailboxes(self._db, list({mail.mailbox_id for mail in self._mails}))
         return Forecast(
+            campaign=self._campaign,
             since=since,
             mails=self._mails,
             completed_at=(self._mails[-1].at if self._mails else since) if is_complete else None,
             binds=self._binds,
             left=Counter((each.code, each.text) for each in left),
+            senders={box.id: box.from_email for box in senders},
         )
 
     async def _note(self, results: Sequence[Result]) -> bool:

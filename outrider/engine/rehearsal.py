@@ -8,9 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from outrider.campaigns import actions as campaigns
-from outrider.campaigns import winners
-from outrider.engine import foresight, store
+from outrider.engine import foresight, survey
 from outrider.engine.outbound import Outbound, Ready
 from outrider.engine.recipients import UNLIMITED, RecipientLimits
 from outrider.engine.record import Result
@@ -21,7 +19,6 @@ from outrider.engine.senders import Senders
 from outrider.kit.clock import StandingClock
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Database
-from outrider.leads import progress
 from outrider.mail.smtp import Outcome, Submitter
 
 Submit = Callable[[Ready], Outcome]
@@ -65,8 +62,7 @@ class Rehearsal:
         while claimed := await self.claim():
             results += await self.record(self.submit(await self.hand_over(claimed)))
         if not results:
-            await self.complete_campaigns()
-            await self.decide_tests()
+            await self.tend()
         return results
 
     async def claim(self) -> list[Attempt]:
@@ -92,17 +88,10 @@ class Rehearsal:
             await self._recorder.record(results)
         return results
 
-    async def complete_campaigns(self) -> None:
-        """Those without a lead on its way, also if the last one left by another way than a mail."""
+    async def tend(self) -> None:
+        """Reasons, and what else is done now and then."""
         async with self._database.transaction() as db:
-            active = await store.list_active_campaign_ids(db)
-            for user_id, campaign_id in await progress.list_finished_campaigns(db, active):
-                await campaigns.complete(db, user_id, campaign_id, self.clock.now())
-
-    async def decide_tests(self) -> None:
-        """A/B tests whose time has come."""
-        async with self._database.transaction() as db:
-            await winners.decide_due(db, self.clock.now())
+            await survey.tend(db, self.engine_id, self.clock.now())
 
     async def next_moment(self) -> datetime | None:
         """When to come back; None if nothing is left to do."""

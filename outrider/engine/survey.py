@@ -9,15 +9,28 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from outrider.campaigns import pace
+from outrider.campaigns import actions as campaigns
+from outrider.campaigns import pace, winners
 from outrider.engine import gates, store
 from outrider.engine.facts import CampaignFacts, SenderDomain
 from outrider.engine.gates import Case, Hold
 from outrider.engine.rounds import load_campaigns
 from outrider.kit.db import Db
-from outrider.leads import reasons
+from outrider.leads import progress, reasons
 from outrider.leads.reasons import Reason
 from outrider.mailboxes import state
+
+
+async def tend(db: Db, engine_id: UUID, now: datetime) -> None:
+    """What is done again and again, because time has passed: A/B tests, reasons, and the end of campaigns.
+
+    A campaign ends here if its last lead left by another way than a mail.
+    """
+    await winners.decide_due(db, now)
+    await survey(db, engine_id, now)
+    active = await store.list_active_campaign_ids(db)
+    for user_id, campaign_id in await progress.list_finished_campaigns(db, active):
+        await campaigns.complete(db, user_id, campaign_id, now)
 
 
 class Held(Protocol):
@@ -36,11 +49,11 @@ class Held(Protocol):
 async def survey(db: Db, engine_id: UUID, now: datetime) -> None:
     """Store the first failing gate of each ACTIVE campaign and of each mailbox of this engine, where it changed."""
     round_ = await load_campaigns(db, await store.list_active_campaign_ids(db), now)
-    campaigns = list(round_.campaigns.values())
-    holds = [gates.first_hold(round_.case(c.id, is_first_mail=True)) for c in campaigns]
-    await _store_changes(db, campaigns, holds, pace.record_holds)
+    active = list(round_.campaigns.values())
+    holds = [gates.first_hold(round_.case(c.id, is_first_mail=True)) for c in active]
+    await _store_changes(db, active, holds, pace.record_holds)
     mailboxes = await store.list_leased_mailboxes(db, engine_id, now, only_free=False)
-    domains = await _sender_domains(db, campaigns)
+    domains = await _sender_domains(db, active)
     holds = [
         gates.first_hold(Case(now=now, mailbox=box, sender_domain=domains.get((box.user_id, box.domain))))
         for box in mailboxes
@@ -48,9 +61,9 @@ async def survey(db: Db, engine_id: UUID, now: datetime) -> None:
     await _store_changes(db, mailboxes, holds, state.record_holds)
 
 
-async def _sender_domains(db: Db, campaigns: Sequence[CampaignFacts]) -> dict[tuple[int, str], SenderDomain]:
+async def _sender_domains(db: Db, active: Sequence[CampaignFacts]) -> dict[tuple[int, str], SenderDomain]:
     """Those whose mailboxes take turns, by account and name; of several campaigns the one with the longest pauses."""
-    limited = [campaign.id for campaign in campaigns if campaign.domain_level_rate_limit]
+    limited = [campaign.id for campaign in active if campaign.domain_level_rate_limit]
     found = await store.list_sender_domains(db, limited) if limited else []
     found.sort(key=lambda domain: domain.gap_minutes / domain.mailbox_count)
     return {(domain.user_id, domain.domain): domain for domain in found}

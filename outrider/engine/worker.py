@@ -15,10 +15,8 @@ import httpx
 import psycopg
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
-from outrider.campaigns import actions as campaigns
-from outrider.campaigns import winners
 from outrider.config import Settings
-from outrider.engine import store, survey
+from outrider.engine import survey
 from outrider.engine.inbound import Inbound
 from outrider.engine.leases import LeaseLost, Leases
 from outrider.engine.outbound import Outbound
@@ -33,7 +31,6 @@ from outrider.kit.crypto import Vault
 from outrider.kit.db import Database, describe_failure
 from outrider.kit.jobs import JobContext, run_worker
 from outrider.kit.log import get_logger
-from outrider.leads import progress
 from outrider.mail.smtp import Submitter
 from outrider.tracking import actions as tracking
 from outrider.tracking.rules import load_rules
@@ -169,13 +166,8 @@ class Engine:
         return _clamp(_SURVEY_VIRTUAL_SECONDS / self._clock.speed, _SURVEY_SECONDS)
 
     async def _survey(self, engine_id: UUID) -> None:
-        now = self._clock.now()
         async with self._database.transaction() as db:
-            await winners.decide_due(db, now)
-            await survey.survey(db, engine_id, now)
-            active = await store.list_active_campaign_ids(db)
-            for user_id, campaign_id in await progress.list_finished_campaigns(db, active):
-                await campaigns.complete(db, user_id, campaign_id, now)
+            await survey.tend(db, engine_id, self._clock.now())
 
 
 async def _repeat(act: Callable[[], Awaitable[object]], pause: Callable[[], float]) -> None:

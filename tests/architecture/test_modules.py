@@ -25,6 +25,7 @@ TRANSACTIONS_OPEN_IN = {
     "cli.accounts": "commands",
     "cli.demo": "commands",
     "cli.doctor": "looks, and rolls back",
+    "cli.forecast": "commands",
     "cli.installation": "commands",
     "engine.forecast": "sees whose campaign it is before it works on a scratch copy",
     "engine.inbound.readers": "a received mail is taken in whole or not at all",

@@ -39,6 +39,7 @@ FOR_ALL_ACCOUNTS = {
 """Modules whose queries know the account from what they work on."""
 
 BY_THEMSELVES = {
+    "campaigns.store.find_user_id": "finds out whose campaign it is, for a command of the operator",
     "engine.inbound.matching._by_company": "by the mailbox that has been leased",
     "engine.inbound.matching._list_to_address": "by the mailbox that has been leased",
     "leads.imports.store.find_import": "by the id that the job was queued with",
