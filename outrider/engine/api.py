@@ -33,7 +33,14 @@ async def preview_mail(ctx: Ctx, campaign_id: PathId, query: Annotated[wire.Prev
     if query.email_account_id is not None:
         await check_mailboxes(db, user_id, [query.email_account_id], client_id=ctx.client_id)
     shown = await preview.preview(
-        db, user_id, campaign_id, query.wanted(), vault=vault(), tracking_url=ctx.settings.tracking_url, now=ctx.now
+        db,
+        user_id,
+        campaign_id,
+        query.wanted(),
+        client_id=ctx.client_id,
+        vault=vault(),
+        tracking_url=ctx.settings.tracking_url,
+        now=ctx.now,
     )
     return reply(wire.preview(shown))
 

@@ -77,12 +77,22 @@ class Preview:
 
 
 async def preview(
-    db: Db, user_id: int, campaign_id: int, wanted: Wanted, *, vault: Vault, tracking_url: str, now: datetime
+    db: Db,
+    user_id: int,
+    campaign_id: int,
+    wanted: Wanted,
+    *,
+    client_id: int | None,
+    vault: Vault,
+    tracking_url: str,
+    now: datetime,
 ) -> Preview:
     round_ = await load_campaigns(db, [campaign_id], now)
     lead = await _load_lead(db, user_id, campaign_id, wanted.lead_id, now)
     step = _find_step(round_, campaign_id, lead, wanted.step_number)
-    sender = await _load_sender(db, user_id, campaign_id, lead, wanted.mailbox_id, vault=vault, url=tracking_url)
+    chosen = wanted.mailbox_id or lead.retry_mailbox_id or lead.mailbox_id
+    chosen = chosen or await _choose_mailbox(db, user_id, campaign_id, client_id=client_id)
+    sender = await _load_sender(db, chosen, vault=vault, tracking_url=tracking_url)
     at = _when(round_.campaigns[campaign_id], lead, step, round_.steps[campaign_id], now)
     renderer = Renderer(DeadLinks())
     variants = round_.variants.get(step.id, ())
@@ -213,17 +223,18 @@ def _sample_lead(user_id: int, campaign_id: int, now: datetime) -> LeadFacts:
     )
 
 
-async def _load_sender(
-    db: Db, user_id: int, campaign_id: int, lead: LeadFacts, mailbox_id: int | None, *, vault: Vault, url: str
-) -> Sender:
-    """The mailbox that is asked for, else that of the lead, else the one that a new lead would get."""
-    chosen = mailbox_id or lead.retry_mailbox_id or lead.mailbox_id
-    if chosen is None:
-        chosen = next(iter(await store.list_senders(db, user_id, campaign_id)), None)
+async def _choose_mailbox(db: Db, user_id: int, campaign_id: int, *, client_id: int | None) -> int:
+    """Return the mailbox that a new lead would get; texts are often written before any is attached."""
+    attached = await store.list_senders(db, user_id, campaign_id)
+    chosen = attached[0] if attached else await store.find_first_mailbox(db, user_id, client_id=client_id)
     if chosen is None:
         raise NoMailboxes
-    senders = Senders(vault, tracking_url=url)
-    await senders.refresh(db, await store.list_edit_times(db, [chosen]))
-    if chosen not in senders:
+    return chosen
+
+
+async def _load_sender(db: Db, mailbox_id: int, *, vault: Vault, tracking_url: str) -> Sender:
+    senders = Senders(vault, tracking_url=tracking_url)
+    await senders.refresh(db, await store.list_edit_times(db, [mailbox_id]))
+    if mailbox_id not in senders:
         raise UnusableMailbox
-    return senders[chosen]
+    return senders[mailbox_id]

@@ -732,6 +732,24 @@ async def list_senders(db: Db, user_id: int, campaign_id: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
+async def find_first_mailbox(db: Db, user_id: int, *, client_id: int | None) -> int | None:
+    """Return the oldest mailbox of the account, with the key of a client that of the client."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT id
+          FROM mailboxes
+         WHERE user_id = %(user_id)s
+           AND deleted_at IS NULL
+           AND (%(client_id)s::bigint IS NULL OR client_id = %(client_id)s)
+         ORDER BY id
+         LIMIT 1
+        """,
+        {"user_id": user_id, "client_id": client_id},
+    )
+    return rows[0]["id"] if rows else None
+
+
 async def list_texts(db: Db, step_ids: Sequence[int], variant_ids: Sequence[int]) -> list[Text]:
     """Return subjects and bodies of these steps and variants."""
     return await fetch_all(

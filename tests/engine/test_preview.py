@@ -227,6 +227,14 @@ async def test_another_mailbox_can_be_looked_at(world: World, api: ApiClient) ->
     assert (await ask(api, campaign))["from_name"] == "Kim"
 
 
+async def test_texts_can_be_looked_at_before_mailboxes_are_attached(world: World, api: ApiClient) -> None:
+    campaign = await world.campaign([])
+    assert await refusal(api, campaign) == (400, "Campaign has no email accounts")
+    boxes = [await world.mailbox(), await world.mailbox()]
+    assert (await ask(api, campaign))["email_account_id"] == boxes[0]
+    assert (await ask(api, campaign, email_account_id=boxes[1]))["email_account_id"] == boxes[1]
+
+
 async def test_what_does_not_exist_is_refused(world: World, api: ApiClient, other_api: ApiClient) -> None:
     box = await world.mailbox()
     campaign = await world.campaign([box])
@@ -237,8 +245,5 @@ async def test_what_does_not_exist_is_refused(world: World, api: ApiClient, othe
         "Email account id - 1 not allowed. Permission Error.",
     )
     assert await refusal(other_api, campaign) == (404, "Campaign not found - Invalid campaign_id.")
-    bare = await world.campaign([])
-    assert await refusal(api, bare) == (400, "Campaign has no email accounts")
-    assert (await ask(api, bare, email_account_id=box))["email_account_id"] == box
     empty = await make.campaign(world.db, world.user_id, has_step=False)
     assert await refusal(api, empty) == (400, "Sequence not found")
