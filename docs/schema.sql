@@ -483,6 +483,7 @@ CREATE TABLE public.mailboxes (
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     deleted_at timestamp with time zone,
+    tracking_domain_error text,
     CONSTRAINT mailboxes_imap_port_type_check CHECK ((imap_port_type = ANY (ARRAY['SSL'::text, 'TLS'::text, 'STARTTLS'::text, 'NONE'::text]))),
     CONSTRAINT mailboxes_max_email_per_day_check CHECK ((max_email_per_day >= 0)),
     CONSTRAINT mailboxes_smtp_port_type_check CHECK ((smtp_port_type = ANY (ARRAY['SSL'::text, 'TLS'::text, 'STARTTLS'::text, 'NONE'::text]))),

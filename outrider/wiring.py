@@ -19,6 +19,7 @@ from outrider.leads import sequence
 from outrider.leads.imports.jobs import import_leads
 from outrider.leads.models import LeadCategoryUpdated, LeadUnsubscribed
 from outrider.leads.providers.jobs import look_up_providers
+from outrider.mailboxes.jobs import check_tracking_domain, check_tracking_domains
 from outrider.mailboxes.models import MailboxDisconnected, MailboxesDeleted
 from outrider.messages import engagement
 from outrider.messages.models import (
@@ -49,7 +50,14 @@ def wire() -> None:
     _subscribe_webhooks()
 
 
-JOBS = (import_leads, look_up_providers, jobs.retrigger, jobs.clean_up)
+JOBS = (
+    import_leads,
+    look_up_providers,
+    check_tracking_domain,
+    check_tracking_domains,
+    jobs.retrigger,
+    jobs.clean_up,
+)
 """Handlers of queued work register themselves when they are imported."""
 
 

@@ -18,6 +18,7 @@ from outrider.mail.compose import Skeleton
 from outrider.mail.server import Server
 from outrider.mailboxes import servers
 from outrider.mailboxes.models import Mailbox
+from outrider.mailboxes.tracking_domains import host_of
 
 log = get_logger("engine")
 
@@ -68,7 +69,7 @@ class Senders:
                 log.exception("a mailbox cannot be used", mailbox_id=mailbox.id)
 
     def _make(self, mailbox: Mailbox) -> Sender:
-        is_own_host = mailbox.custom_tracking_domain and mailbox.is_tracking_domain_valid
+        own_host = host_of(mailbox.custom_tracking_domain) if mailbox.is_tracking_domain_valid else None
         return Sender(
             mailbox=mailbox,
             server=servers.smtp_server(mailbox, self._vault),
@@ -78,7 +79,7 @@ class Senders:
                 reply_to=_addresses(mailbox.different_reply_to_address),
             ),
             domain=address.domain_of(mailbox.from_email),
-            tracking_url=f"https://{mailbox.custom_tracking_domain}" if is_own_host else self._tracking_url,
+            tracking_url=f"https://{own_host}" if own_host else self._tracking_url,
             values=sender_values(mailbox.from_name, mailbox.from_email, signature=mailbox.signature or ""),
             bcc=_addresses(mailbox.bcc_email),
             mailto=f"mailto:{quote(mailbox.from_email, safe='@+')}",

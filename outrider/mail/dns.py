@@ -1,4 +1,7 @@
-"""Questions to the DNS: a domain's mail hosts. One `Resolver` for a process, passed in where it is needed."""
+"""Questions to the DNS: a domain's mail hosts, what a name stands for.
+
+One `Resolver` for a process, passed in where it is needed.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +35,11 @@ class Resolver:
         records = await self._ask(domain, "MX")
         found = sorted((record.preference, record.exchange.to_text(omit_final_dot=True)) for record in records)
         return [host.lower() for _, host in found if host not in {"", ".", "@"}]
+
+    async def alias(self, name: str) -> str | None:
+        """Return the host that its CNAME record names, if it has one; raises DnsUnavailable."""
+        records = await self._ask(name, "CNAME")
+        return records[0].target.to_text(omit_final_dot=True).lower() if records else None
 
     async def _ask(self, name: str, kind: str) -> Sequence[Any]:
         try:

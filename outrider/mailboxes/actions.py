@@ -17,7 +17,7 @@ from outrider.kit.crypto import SealError, Vault
 from outrider.kit.db import Db
 from outrider.kit.errors import NotAllowed
 from outrider.kit.events import emit
-from outrider.mailboxes import connections, servers, store, warmup, warmups
+from outrider.mailboxes import connections, jobs, servers, store, warmup, warmups
 from outrider.mailboxes.models import (
     Credentials,
     Mailbox,
@@ -83,6 +83,8 @@ async def create(
         await _check_address(db, user_id, changes["from_email"], scope=scope)
         raise MailboxTaken
     await store.insert_state(db, user_id, mailbox_id, now=now)
+    if changes.get("custom_tracking_domain"):
+        await jobs.enqueue_check(db, mailbox_id)
     mailbox = await store.load_mailbox(db, user_id, mailbox_id, client_id=scope)
     if warmup_change.is_enabled:
         mailbox = await change_warmup(db, mailbox, warmup_change, now=now)
@@ -146,6 +148,8 @@ async def update(
     changed = replace(_with_tracking_domain(mailbox, columns), **columns, updated_at=now)
     if columns:
         await _store(db, changed, scope=scope)
+    if changed.custom_tracking_domain != mailbox.custom_tracking_domain and changed.custom_tracking_domain:
+        await jobs.enqueue_check(db, mailbox_id)
     if log_in.is_new:
         await _record(db, changed, _PASSED, now=now)
         changed = await store.load_mailbox(db, user_id, mailbox_id, client_id=None)
@@ -349,4 +353,4 @@ def _with_tracking_domain(mailbox: Mailbox, changes: Mapping[str, Any]) -> Mailb
     """A new tracking domain has to be checked before it is used."""
     if changes.get("custom_tracking_domain", mailbox.custom_tracking_domain) == mailbox.custom_tracking_domain:
         return mailbox
-    return replace(mailbox, tracking_domain_checked_at=None, is_tracking_domain_valid=False)
+    return replace(mailbox, tracking_domain_checked_at=None, is_tracking_domain_valid=False, tracking_domain_error=None)

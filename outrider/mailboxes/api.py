@@ -7,10 +7,13 @@ from starlette.responses import Response
 
 from outrider.kit.crypto import vault
 from outrider.kit.errors import Invalid
+from outrider.kit.guard import guarded_client
 from outrider.kit.http import Api, Caller, Context, Ctx, FreeCtx, PathId, reply
-from outrider.mailboxes import accounts, actions, servers, store, wire
+from outrider.mail.dns import Resolver
+from outrider.mailboxes import accounts, actions, servers, store, tracking_domains, wire
 from outrider.mailboxes.models import Mailbox, MailboxNotFound, OAuthNotConfigured, WarmupStatus
 from outrider.mailboxes.store import AccountFilter
+from outrider.mailboxes.tracking_domains import Checker
 from outrider.mailboxes.warmups import list_warmups
 
 api = Api()
@@ -146,6 +149,22 @@ async def check_credentials(_ctx: FreeCtx, body: wire.ConnectionTest) -> Respons
     """Test the connection of an account that is not stored"""
     credentials = actions.merged(None, body.complete_credentials())
     return reply(wire.tested(await servers.verify(credentials), None))
+
+
+@api.post("/email-accounts/{email_account_id}/check-tracking-domain")
+async def check_tracking_domain(ctx: FreeCtx, email_account_id: PathId) -> Response:
+    """Check the tracking domain of an email account
+
+    Asks the DNS and the host itself, now; answers what was found. It is also checked when it is set, and daily.
+    """
+    async with ctx.database.connection() as db:
+        await store.load_mailbox(db, ctx.user_id, email_account_id, client_id=ctx.client_id)
+    async with guarded_client(ctx.settings) as http:
+        checker = Checker(ctx.settings, vault(), Resolver(ctx.settings.dns_resolvers), http)
+        await tracking_domains.check(ctx.database, checker, email_account_id, ctx.now)
+    async with ctx.database.connection() as db:
+        mailbox = await store.load_mailbox(db, ctx.user_id, email_account_id, client_id=ctx.client_id)
+    return reply({"ok": True, "data": wire.tracking_domain(mailbox)})
 
 
 async def _create(ctx: Caller, body: wire.AccountSave) -> Mailbox:

@@ -88,6 +88,7 @@ class Mailbox:
     custom_tracking_domain: str | None
     tracking_domain_checked_at: datetime | None
     is_tracking_domain_valid: bool
+    tracking_domain_error: str | None
     bcc_email: str | None
     different_reply_to_address: str | None
     warmup_key: str

@@ -15,7 +15,7 @@ _COLUMNS = """
     id, user_id, client_id, type, from_name, from_email, username, password,
     smtp_host, smtp_port, smtp_port_type, imap_host, imap_port, imap_port_type, imap_username, imap_password,
     max_email_per_day, time_to_wait_minutes, signature, custom_tracking_domain, tracking_domain_checked_at,
-    is_tracking_domain_valid, bcc_email, different_reply_to_address, warmup_key, is_suspended,
+    is_tracking_domain_valid, tracking_domain_error, bcc_email, different_reply_to_address, warmup_key, is_suspended,
     is_smtp_success, is_imap_success, smtp_failure_error, imap_failure_error, created_at, updated_at, deleted_at
 """
 
@@ -49,7 +49,9 @@ async def list_accounts(
                mailboxes.imap_host, mailboxes.imap_port, mailboxes.imap_port_type, mailboxes.imap_username,
                mailboxes.imap_username IS NOT NULL OR mailboxes.imap_password IS NOT NULL AS is_different_imap_account,
                mailboxes.max_email_per_day, mailboxes.time_to_wait_minutes, mailboxes.signature,
-               mailboxes.custom_tracking_domain, mailboxes.bcc_email, mailboxes.different_reply_to_address,
+               mailboxes.custom_tracking_domain, mailboxes.tracking_domain_checked_at,
+               mailboxes.is_tracking_domain_valid, mailboxes.tracking_domain_error,
+               mailboxes.bcc_email, mailboxes.different_reply_to_address,
                mailboxes.warmup_key, mailboxes.is_suspended, mailboxes.is_smtp_success, mailboxes.is_imap_success,
                mailboxes.smtp_failure_error, mailboxes.imap_failure_error, mailboxes.created_at, mailboxes.updated_at,
                coalesce(mailbox_days.campaign_count + mailbox_days.other_count, 0) AS daily_sent_count,
@@ -240,6 +242,7 @@ async def update_mailbox(db: Db, mailbox: Mailbox) -> None:
             custom_tracking_domain = %(custom_tracking_domain)s,
             tracking_domain_checked_at = %(tracking_domain_checked_at)s,
             is_tracking_domain_valid = %(is_tracking_domain_valid)s,
+            tracking_domain_error = %(tracking_domain_error)s,
             bcc_email = %(bcc_email)s,
             different_reply_to_address = %(different_reply_to_address)s,
             is_suspended = %(is_suspended)s,

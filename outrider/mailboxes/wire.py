@@ -1,7 +1,7 @@
 """The contract's spellings of mailboxes: lenient bodies in, the account object out (contract: email-accounts)."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
@@ -270,6 +270,7 @@ def account(
         "imap_port_type": row["imap_port_type"],
         "signature": row["signature"],
         "custom_tracking_domain": row["custom_tracking_domain"],
+        "custom_tracking_domain_status": _tracking_domain(row),
         "bcc_email": row["bcc_email"],
         "is_smtp_success": row["is_smtp_success"],
         "is_imap_success": row["is_imap_success"],
@@ -291,6 +292,25 @@ def account(
     if is_listed or with_tags:
         shown["tags"] = [tag(each) for each in row["tags"]]
     return shown
+
+
+def tracking_domain(mailbox: Mailbox) -> dict[str, Any]:
+    return {
+        "id": mailbox.id,
+        "custom_tracking_domain": mailbox.custom_tracking_domain,
+        "custom_tracking_domain_status": _tracking_domain(asdict(mailbox)),
+    }
+
+
+def _tracking_domain(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Whether the mailbox's own tracking host is used, and if not why; ours. Until it is, the shared host is."""
+    if not row["custom_tracking_domain"]:
+        return None
+    return {
+        "is_verified": row["is_tracking_domain_valid"],
+        "checked_at": row["tracking_domain_checked_at"],
+        "error": row["tracking_domain_error"],
+    }
 
 
 def tag(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from outrider.campaigns.store import load_campaign
 from outrider.kit.crypto import vault
 from outrider.kit.http import Api, Ctx, PathId, reply, services_of
 from outrider.kit.pagination import Page, paging
+from outrider.mailboxes.tracking_domains import PROBE_PATH, proof
 from outrider.tracking import actions, pages, store, tokens, wire
 from outrider.tracking.hits import Gatherer
 from outrider.tracking.models import HitKind, Visit
@@ -95,6 +96,12 @@ async def unsubscribe(request: Request) -> Response:
     return HTMLResponse(pages.done(token.email), headers=_NO_STORE)
 
 
+async def prove(request: Request) -> Response:
+    """Under whatever name: this host leads here (mailboxes/tracking_domains asks)."""
+    host = (request.url.hostname or "").lower().rstrip(".")
+    return PlainTextResponse(proof(vault(), host), headers=_NO_STORE)
+
+
 async def _record(request: Request, message_id: int, kind: HitKind, url: str | None) -> None:
     session = next((value for name, value in request.cookies.items() if name.endswith(SESSION_COOKIE)), None)
     await gatherer_of(request).add(
@@ -121,6 +128,7 @@ def gatherer_of(request: Request) -> Gatherer:
 
 
 routes = (
+    Route(PROBE_PATH, prove, methods=["GET"]),
     Route("/o/{token}.gif", open_pixel, methods=["GET", "HEAD"]),
     Route("/c/{token}", follow_link, methods=["GET", "HEAD"]),
     Route("/u/{token}", unsubscribe, methods=["GET", "HEAD", "POST"]),

@@ -45,6 +45,7 @@ TRANSACTIONS_OPEN_IN = {
     "mailboxes.actions": "a savepoint: another mailbox may have taken the address in the meantime",
     "mailboxes.api": "requests that try a log-in between reading and writing",
     "tracking.api": "requests that need no key",
+    "mailboxes.tracking_domains": "before and after the look at the outside, for a job and a request alike",
     "tracking.hits": "one transaction for the hits of some milliseconds",
     "web.entrance": "requests of people who are not logged in",
     "web.shell": "requests of people",

@@ -102,6 +102,7 @@ async def test_a_new_account_reads_back_with_the_documented_defaults(api: ApiCli
         "imap_port_type": "SSL",
         "signature": None,
         "custom_tracking_domain": None,
+        "custom_tracking_domain_status": None,  # beyond the reference
         "bcc_email": None,
         "is_smtp_success": True,
         "is_imap_success": True,
@@ -366,6 +367,7 @@ async def test_an_update_changes_what_it_names(api: ApiClient) -> None:
         "message_per_day": 40,
         "from_name": "Nora Q.",
         "custom_tracking_domain": "go.brightfold.example",
+        "custom_tracking_domain_status": {"is_verified": False, "checked_at": None, "error": None},
         "bcc_email": "crm@brightfold.example",
         "signature": "<p>Nora</p>",
         "minTimeToWaitInMins": 8,

@@ -14,10 +14,14 @@ import dns.rrset
 
 @dataclass
 class DnsServer:
-    """`mail["acme.example"] = ["10 mx.acme.example."]`; `asked` are the names of all questions."""
+    """`mail["acme.example"] = ["10 mx.acme.example."]`, `aliases["go.acme.example"] = "t.example."`.
+
+    `asked` are the names of all questions.
+    """
 
     address: str = ""
     mail: dict[str, list[str]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
@@ -33,6 +37,8 @@ class DnsServer:
         response.flags |= dns.flags.AA
         if text in self.broken:
             response.set_rcode(dns.rcode.SERVFAIL)
+        elif text in self.aliases:
+            response.answer.append(dns.rrset.from_text(name, 300, "IN", "CNAME", self.aliases[text]))
         elif text not in self.mail:
             response.set_rcode(dns.rcode.NXDOMAIN)
         elif records := self.mail[text]:
