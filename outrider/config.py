@@ -172,6 +172,11 @@ class Settings:
     host: str = _setting("127.0.0.1", "Address the web server listens on; `0.0.0.0` for all.")
     port: int = _setting(8000, "Port the web server listens on.", read=_whole(1, 65535))
     web_workers: int = _setting(1, "Processes of the web server.", read=_whole(1, 256))
+    engines: int = _setting(
+        1,
+        "Processes of the engine; they share the mailboxes. One uses one core and some 100 MB of memory.",
+        read=_whole(1, 256),
+    )
     public_url: str = _setting(
         "http://127.0.0.1:8000",
         "Address under which people and programs reach this server; part of links in mails, exports and webhooks.",

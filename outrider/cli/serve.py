@@ -44,7 +44,8 @@ def _run(place: Installation, role: Role) -> None:
     """Start the processes and stay until a signal."""
     settings = place.settings
     listener = None if role is Role.ENGINE else listen(settings.host, settings.port)
-    children = [] if role is Role.WEB else [Child("engine", ("engine",))]
+    engine_count = 0 if role is Role.WEB else settings.engines
+    children = [Child(f"engine {number}", ("engine",)) for number in range(1, engine_count + 1)]
     if listener is not None:
         descriptor = listener.fileno()
         children += [

@@ -71,15 +71,18 @@ class Template:
             names |= self._liquid.uses.names
         return frozenset(name for name in names if name not in _BUILT_IN and not is_sender_field(name))
 
-    def unresolved(self, values: Mapping[str, object]) -> tuple[str, ...]:
-        """The names that would leave a gap: no value, no fallback, no condition that asks for them."""
-        known = values if isinstance(values, Values) else Values(values)
+    def needed(self) -> frozenset[str]:
+        """The names that leave a gap without a value: no fallback, no condition that asks for them."""
         needed = {slot.name for slot in self.slots if slot.helper is None and not slot.default}
         if self._liquid:
             tested = self._liquid.uses.names - self._liquid.uses.needed
             needed = (needed - tested) | self._liquid.uses.needed
-        missing = (name for name in needed & self.variables() if known.find(name, fold(name)) is None)
-        return tuple(sorted(missing))
+        return self.variables() & needed
+
+    def unresolved(self, values: Mapping[str, object]) -> tuple[str, ...]:
+        """Those of them that have none."""
+        known = values if isinstance(values, Values) else Values(values)
+        return tuple(sorted(name for name in self.needed() if known.find(name, fold(name)) is None))
 
     @property
     def has_unsubscribe_text(self) -> bool:

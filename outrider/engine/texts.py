@@ -6,7 +6,7 @@ from datetime import datetime
 
 from outrider.content.syntax import TemplateError
 from outrider.content.template import Template, compile_body, compile_subject
-from outrider.content.variables import Values, mail_values
+from outrider.content.variables import Values, fold, mail_values
 from outrider.engine import store
 from outrider.engine.facts import LeadFacts, StepFacts, Text, VariantFacts
 from outrider.kit.db import Db
@@ -19,15 +19,16 @@ _Key = tuple[int, int | None, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """`says_goodbye`: the author said where the unsubscribe text goes."""
+    """`needed`: names that leave a gap without a value. `says_goodbye`: the author placed the unsubscribe text."""
 
     subject: Template
     body: Template
+    needed: tuple[str, ...]
     says_goodbye: bool
 
     def unresolved(self, values: Values) -> tuple[str, ...]:
         """The names that would leave a gap."""
-        return tuple(sorted({*self.subject.unresolved(values), *self.body.unresolved(values)}))
+        return tuple(name for name in self.needed if values.find(name, fold(name)) is None)
 
 
 class Texts:
@@ -75,6 +76,7 @@ def _key(step: StepFacts, variant: VariantFacts | None) -> _Key:
 def _compiled(text: Text) -> Compiled | TemplateError:
     try:
         body = compile_body(text.email_body)
-        return Compiled(compile_subject(text.subject), body, body.has_unsubscribe_text)
+        subject = compile_subject(text.subject)
+        return Compiled(subject, body, tuple(sorted(subject.needed() | body.needed())), body.has_unsubscribe_text)
     except TemplateError as error:
         return error
