@@ -319,6 +319,7 @@ async def list_stranded_claims(db: Db, engine_id: UUID) -> list[StrandedClaim]:
                            FROM campaign_leads AS cl
                           WHERE cl.id = d.campaign_lead_id), true) AS is_first_step
           FROM dispatches AS d
+          {_LEASED}
          WHERE d.state = 'CLAIMED'
            AND {_IS_STRANDED}
            FOR UPDATE OF d
@@ -354,6 +355,7 @@ async def list_stranded(db: Db, engine_id: UUID) -> list[Stranded]:
                m.variant_id, m.stats_id, d.attempt_count, m.claimed_at
           FROM dispatches AS d
           JOIN messages AS m ON m.id = d.message_id
+          {_LEASED}
          WHERE d.state = 'HANDING_OVER'
            AND {_IS_STRANDED}
            FOR UPDATE OF d
@@ -363,12 +365,14 @@ async def list_stranded(db: Db, engine_id: UUID) -> list[Stranded]:
 
 
 # The mailbox is ours now; that of a deleted mailbox, which nobody holds any more, is anybody's.
+_LEASED: LiteralString = """
+          JOIN mailboxes ON mailboxes.id = d.mailbox_id
+          LEFT JOIN mailbox_leases AS lease ON lease.mailbox_id = d.mailbox_id
+"""
 _IS_STRANDED: LiteralString = """
            d.engine_id <> %(engine_id)s
-           AND coalesce((SELECT lease.engine_id = %(engine_id)s
-                           FROM mailbox_leases AS lease
-                          WHERE lease.mailbox_id = d.mailbox_id),
-                        (SELECT deleted_at IS NOT NULL FROM mailboxes WHERE mailboxes.id = d.mailbox_id))
+           AND (lease.engine_id = %(engine_id)s
+                OR (lease.engine_id IS NULL AND mailboxes.deleted_at IS NOT NULL))
 """
 
 
