@@ -1,6 +1,6 @@
 """A sequence under review: broken texts are refused, what would surprise is told (product behaviour 3.5)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,15 +79,19 @@ async def _list_gaps(
                 numbers.setdefault(name, {})[step.number] = None
     if not numbers:
         return []
-    names = sorted(numbers)
-    keys = STANDARD_FIELDS | set(await steps.list_custom_keys(db, user_id, campaign_id))
-    spellings = [_spellings(name, keys) for name in names]
-    total, counts = await steps.count_gaps(db, user_id, campaign_id, spellings)
-    return [
-        _gap(name, list(numbers[name]), count, total, is_known=bool(known))
-        for name, known, count in zip(names, spellings, counts, strict=True)
-        if count or not known
-    ]
+    filled = await steps.count_filled_fields(db, user_id, campaign_id)
+    total = sum(count for _, count in filled)
+    gaps = []
+    for name in sorted(numbers):
+        count = sum(count for names, count in filled if not _is_among(name, names))
+        if count or not (total or _is_among(name, STANDARD_FIELDS)):
+            gaps.append(_gap(name, list(numbers[name]), count, total))
+    return gaps
+
+
+def _is_among(name: str, names: Collection[str]) -> bool:
+    """Whether a lead with these fields has this one, under whatever spelling."""
+    return name in names or fold(name) in map(fold, names)
 
 
 def _needed(text: Step | Variant) -> Iterable[str]:
@@ -98,19 +102,13 @@ def _needed(text: Step | Variant) -> Iterable[str]:
         return ()
 
 
-def _spellings(name: str, keys: Iterable[str]) -> list[str]:
-    return sorted(key for key in keys if key == name or fold(key) == fold(name))
-
-
-def _gap(name: str, numbers: list[int], count: int, total: int, *, is_known: bool) -> Remark:
-    steps_text = f"step{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
-    subject = f"{{{{{name}}}}} in {steps_text}"
-    if not total:
-        text = f"{subject} is no standard field, and no lead has it yet."
-    elif is_known:
-        text = f"{subject} is empty for {count} of {total} leads. Fill it in, or give the text a fallback."
+def _gap(name: str, numbers: list[int], count: int, total: int) -> Remark:
+    place = f"{{{{{name}}}}} in step{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+    if total:
+        some = f"all {total}" if count == total else f"{count} of {total}"
+        text = f"{place} is empty for {some} leads. Fill it in, or give the text a fallback."
     else:
-        text = f"{subject} is empty for all {total} leads: none has a field of this name."
+        text = f"{place} is no standard field, and no lead has it yet."
     return Remark(
         "MISSING_VARIABLE",
         text,

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from outrider.campaigns.models import Step, StepDraft, Variant, VariantDraft
 from outrider.kit.db import Db, execute, fetch_all, fetch_dicts
 
@@ -60,61 +58,40 @@ async def list_variants(db: Db, user_id: int, campaign_id: int) -> list[Variant]
     )
 
 
-async def list_custom_keys(db: Db, user_id: int, campaign_id: int) -> list[str]:
-    """The names of all custom fields that leads of a campaign have."""
-    rows = await fetch_dicts(
-        db,
-        """
-        SELECT DISTINCT key
-        FROM campaign_leads
-        JOIN leads ON leads.id = campaign_leads.lead_id
-        CROSS JOIN LATERAL jsonb_object_keys(leads.custom_fields) AS key
-        WHERE campaign_leads.user_id = %(user_id)s
-          AND campaign_leads.campaign_id = %(campaign_id)s
-        """,
-        {"user_id": user_id, "campaign_id": campaign_id},
-    )
-    return [row["key"] for row in rows]
+async def count_filled_fields(db: Db, user_id: int, campaign_id: int) -> list[tuple[frozenset[str], int]]:
+    """Which fields the leads that are still to get mail have values for: each set of names with how many have just it.
 
-
-async def count_gaps(db: Db, user_id: int, campaign_id: int, names: Sequence[Sequence[str]]) -> tuple[int, list[int]]:
-    """How many leads are still to get mail, and how many of them have no value under any spelling of each name."""
+    Leads of one list mostly have the same, so there are few sets however many leads there are.
+    """
     rows = await fetch_dicts(
         db,
         r"""
-        WITH people AS (
-            SELECT leads.custom_fields
-                   || jsonb_strip_nulls(jsonb_build_object(
-                          'first_name', leads.first_name,
-                          'last_name', leads.last_name,
-                          'email', leads.email,
-                          'phone_number', leads.phone_number,
-                          'company_name', leads.company_name,
-                          'website', leads.website,
-                          'location', leads.location,
-                          'linkedin_profile', leads.linkedin_profile,
-                          'company_url', leads.company_url)) AS fields
-            FROM campaign_leads
-            JOIN leads ON leads.id = campaign_leads.lead_id
-            WHERE campaign_leads.user_id = %(user_id)s
-              AND campaign_leads.campaign_id = %(campaign_id)s
-              AND campaign_leads.status IN ('STARTED', 'INPROGRESS', 'PAUSED')
-        )
-        SELECT wanted.position,
-               count(people.fields) AS lead_count,
-               count(people.fields) FILTER (
-                   WHERE NOT EXISTS (SELECT
-                                     FROM jsonb_array_elements_text(wanted.spellings) AS spelling
-                                     WHERE people.fields ->> spelling ~ '\S')
-               ) AS gap_count
-        FROM jsonb_array_elements(%(names)s) WITH ORDINALITY AS wanted (spellings, position)
-        LEFT JOIN people ON true
-        GROUP BY wanted.position
-        ORDER BY wanted.position
+        SELECT filled.names, count(*) AS lead_count
+        FROM campaign_leads
+        JOIN leads ON leads.id = campaign_leads.lead_id
+        CROSS JOIN LATERAL (
+                SELECT ARRAY(SELECT key  -- jsonb keeps its keys in one order
+                             FROM jsonb_each_text(leads.custom_fields)
+                             WHERE btrim(value, E' \t\n\r\u00a0') <> '')
+                       || array_remove(ARRAY[
+                              CASE WHEN btrim(leads.first_name, E' \t\n\r\u00a0') <> '' THEN 'first_name' END,
+                              CASE WHEN btrim(leads.last_name, E' \t\n\r\u00a0') <> '' THEN 'last_name' END,
+                              CASE WHEN btrim(leads.email, E' \t\n\r\u00a0') <> '' THEN 'email' END,
+                              CASE WHEN btrim(leads.phone_number, E' \t\n\r\u00a0') <> '' THEN 'phone_number' END,
+                              CASE WHEN btrim(leads.company_name, E' \t\n\r\u00a0') <> '' THEN 'company_name' END,
+                              CASE WHEN btrim(leads.website, E' \t\n\r\u00a0') <> '' THEN 'website' END,
+                              CASE WHEN btrim(leads.location, E' \t\n\r\u00a0') <> '' THEN 'location' END,
+                              CASE WHEN btrim(leads.linkedin_profile, E' \t\n\r\u00a0') <> '' THEN 'linkedin_profile' END,
+                              CASE WHEN btrim(leads.company_url, E' \t\n\r\u00a0') <> '' THEN 'company_url' END], NULL) AS names
+             ) AS filled
+        WHERE campaign_leads.user_id = %(user_id)s
+          AND campaign_leads.campaign_id = %(campaign_id)s
+          AND campaign_leads.status IN ('STARTED', 'INPROGRESS', 'PAUSED')
+        GROUP BY filled.names
         """,
-        {"user_id": user_id, "campaign_id": campaign_id, "names": Jsonb([list(name) for name in names])},
+        {"user_id": user_id, "campaign_id": campaign_id},
     )
-    return rows[0]["lead_count"], [row["gap_count"] for row in rows]
+    return [(frozenset(row["names"]), row["lead_count"]) for row in rows]
 
 
 async def retire_sequence(db: Db, user_id: int, campaign_id: int, *, now: datetime) -> None:

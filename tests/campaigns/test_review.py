@@ -109,6 +109,7 @@ async def test_a_text_for_a_person_is_not_looked_at(api: ApiClient, campaign_id:
         ("{{city}}", [{"status": "COMPLETED"}, {"status": "BLOCKED"}], [("city", 0, 0)]),
         ("{{city}}", [{"status": "PAUSED"}, {"status": "INPROGRESS"}], [("city", 2, 2)]),
         ("{{b}} {{a}}", [{}], [("a", 1, 1), ("b", 1, 1)]),
+        ("{{city}}", [{"custom_fields": '{"city": " \\u00a0"}'}], [("city", 1, 1)]),
         ("%sender-name% {{sl_time_of_day}} %signature%", [{}], []),
     ],
 )
@@ -146,7 +147,7 @@ async def test_the_sentence_says_where_and_how_many(api: ApiClient, db: Db, camp
     )
     assert [each["message"] for each in body["warnings"]] == [
         "{{city}} in steps 1, 2 is empty for 1 of 2 leads. Fill it in, or give the text a fallback.",
-        "{{role}} in step 2 is empty for all 2 leads: none has a field of this name.",
+        "{{role}} in step 2 is empty for all 2 leads. Fill it in, or give the text a fallback.",
     ]
 
 
