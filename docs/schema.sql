@@ -195,6 +195,8 @@ CREATE TABLE public.campaigns (
     updated_at timestamp with time zone NOT NULL,
     on_missing_variable text DEFAULT 'blank'::text NOT NULL,
     esp_matching_strict boolean DEFAULT false NOT NULL,
+    count_only_sending_days boolean DEFAULT false NOT NULL,
+    use_lead_timezone boolean DEFAULT false NOT NULL,
     CONSTRAINT campaigns_follow_up_percentage_check CHECK (((follow_up_percentage >= 0) AND (follow_up_percentage <= 100))),
     CONSTRAINT campaigns_on_missing_variable_check CHECK ((on_missing_variable = ANY (ARRAY['blank'::text, 'hold'::text, 'skip_step'::text]))),
     CONSTRAINT campaigns_status_check CHECK ((status = ANY (ARRAY['DRAFTED'::text, 'ACTIVE'::text, 'PAUSED'::text, 'STOPPED'::text, 'COMPLETED'::text, 'ARCHIVED'::text]))),

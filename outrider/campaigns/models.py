@@ -3,14 +3,17 @@
 Product behaviour 0 (state machine), 1.10 to 1.12; contract: campaigns.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
 from outrider.kit.errors import Conflict, Invalid, NotFound
 from outrider.kit.events import Event
+
+_WEEK = 7
 
 
 class CampaignStatus(StrEnum):
@@ -155,6 +158,20 @@ class EmptyWindow(Invalid):
     """startHour cannot be greater that endHour"""  # sic: the original's words
 
 
+def days_until(day: date, count: int, sending_days: Collection[int] | None) -> int:
+    """Return how many calendar days after `day` the count-th sending day (0 = Sunday) comes; without any, `count`."""
+    if count <= 0 or not sending_days:
+        return count
+    weeks, rest = divmod(count, len(sending_days))
+    later = weeks * _WEEK
+    while rest:
+        later += 1
+        rest -= (day + timedelta(days=later)).isoweekday() % _WEEK in sending_days
+    while (day + timedelta(days=later)).isoweekday() % _WEEK not in sending_days:
+        later -= 1  # whole weeks from a day that is none: the last one counted
+    return later
+
+
 @dataclass(frozen=True, slots=True)
 class Campaign:
     id: int
@@ -180,6 +197,8 @@ class Campaign:
     follow_up_percentage: int
     enable_ai_esp_matching: bool
     esp_matching_strict: bool
+    count_only_sending_days: bool
+    use_lead_timezone: bool
     auto_pause_domain_leads_on_reply: bool
     ignore_ss_mailbox_sending_limit: bool
     bounce_autopause_threshold: str | None

@@ -14,7 +14,7 @@ _COLUMNS = """
     id, user_id, client_id, parent_campaign_id, name, status, is_stopped_for_good, timezone, days, start_hour, end_hour,
     min_time_between_emails, max_new_leads_per_day, schedule_start_time, track_settings, stop_lead_settings,
     unsubscribe_text, add_unsubscribe_tag, send_as_plain_text, force_plain_text, follow_up_percentage,
-    enable_ai_esp_matching, esp_matching_strict, auto_pause_domain_leads_on_reply, ignore_ss_mailbox_sending_limit,
+    enable_ai_esp_matching, esp_matching_strict, count_only_sending_days, use_lead_timezone, auto_pause_domain_leads_on_reply, ignore_ss_mailbox_sending_limit,
     bounce_autopause_threshold, bounce_measured_from, domain_level_rate_limit, out_of_office_detection_settings,
     ai_categorisation_options, on_missing_variable, hold_code, hold_text, hold_until, created_at, updated_at
 """
@@ -163,6 +163,8 @@ async def update_campaign(db: Db, campaign: Campaign) -> None:
             follow_up_percentage = %(follow_up_percentage)s,
             enable_ai_esp_matching = %(enable_ai_esp_matching)s,
             esp_matching_strict = %(esp_matching_strict)s,
+            count_only_sending_days = %(count_only_sending_days)s,
+            use_lead_timezone = %(use_lead_timezone)s,
             auto_pause_domain_leads_on_reply = %(auto_pause_domain_leads_on_reply)s,
             ignore_ss_mailbox_sending_limit = %(ignore_ss_mailbox_sending_limit)s,
             bounce_autopause_threshold = %(bounce_autopause_threshold)s,

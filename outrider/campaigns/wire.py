@@ -246,6 +246,8 @@ def further_settings(campaign: Campaign) -> dict[str, Any]:
         "domain_level_rate_limit": campaign.domain_level_rate_limit,
         "add_unsubscribe_tag": campaign.add_unsubscribe_tag,
         "esp_matching_strict": campaign.esp_matching_strict,
+        "count_only_sending_days": campaign.count_only_sending_days,
+        "use_lead_timezone": campaign.use_lead_timezone,
         "out_of_office_detection_settings": campaign.out_of_office_detection_settings,
         "ai_categorisation_options": campaign.ai_categorisation_options,
         "on_missing_variable": campaign.on_missing_variable,

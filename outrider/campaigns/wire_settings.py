@@ -128,6 +128,8 @@ class SettingsChange(OutOfOffice):
         default=False, validation_alias=AliasChoices("enable_ai_esp_matching", "ai_esp_matching")
     )
     esp_matching_strict: Flag = False
+    count_only_sending_days: Flag = False
+    use_lead_timezone: Flag = False
     auto_pause_domain_leads_on_reply: Flag = False
     ignore_ss_mailbox_sending_limit: Flag = False
     bounce_autopause_threshold: Annotated[TextOrNumber, AfterValidator(_percentage)] | None = None
@@ -166,6 +168,8 @@ _AS_GIVEN = (
     "client_id",  # null: detached
     "enable_ai_esp_matching",
     "esp_matching_strict",  # ours: no lead goes from another provider's mailbox while there is one of its own
+    "count_only_sending_days",  # ours: a delay of two days from Friday ends on Tuesday
+    "use_lead_timezone",  # ours: the sending hours are those where the lead is
     "auto_pause_domain_leads_on_reply",
     "ignore_ss_mailbox_sending_limit",
     "domain_level_rate_limit",

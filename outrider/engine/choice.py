@@ -132,7 +132,7 @@ def _suits(round_: Round, lead: LeadFacts, mailbox: MailboxFacts, *, is_last: bo
 async def _list_follow_ups(db: Db, round_: Round) -> dict[tuple[int, int], list[LeadFacts]]:
     """Return who is due, by campaign and mailbox. Of many mailboxes those that were idle longest; the rest wait."""
     free = [pair for pair in round_.ready if pair.mailbox_id in round_.mailboxes]
-    each = _FOLLOW_UPS_EACH + (_SPARE if any(round_.wants_values(pair.campaign_id) for pair in free) else 0)
+    each = _FOLLOW_UPS_EACH + (_SPARE if any(round_.passes_many_over(pair.campaign_id) for pair in free) else 0)
     rows = await store.list_due_follow_ups(db, free, round_.now, each=each) if free else []
     due = rotation.idle_longest_first(round_.mailboxes[mailbox_id] for mailbox_id in {row.mailbox_id for row in rows})
     for mailbox in due[MOST_MAILS:]:
@@ -207,7 +207,7 @@ def _most(round_: Round, campaign_id: int) -> int:
 
 
 def _spare(round_: Round, campaign_id: int) -> int:
-    return _SPARE if round_.wants_values(campaign_id) else 0
+    return _SPARE if round_.passes_many_over(campaign_id) else 0
 
 
 async def _count_reserved(db: Db, round_: Round, mailbox_ids: AbstractSet[int]) -> dict[int, int]:
@@ -215,7 +215,7 @@ async def _count_reserved(db: Db, round_: Round, mailbox_ids: AbstractSet[int]) 
     closes_at = max(
         window.closes_at
         for campaign in round_.campaigns.values()
-        if campaign.schedule and (window := campaign.schedule.window_at(round_.now))
+        if campaign.hours and (window := campaign.hours.window_at(round_.now))
     )
     pairs = [pair for pair in round_.pairs if pair.mailbox_id in mailbox_ids]
     most = max(round_.mailboxes[mailbox_id].max_email_per_day for mailbox_id in mailbox_ids)

@@ -9,9 +9,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from outrider.engine.schedule import Schedule
 from outrider.leads.models import LEAD_FIELDS
+from outrider.leads.zones import zone_of
 from outrider.mail.provider import Provider
 from outrider.mailboxes.models import MailboxType
 
@@ -82,6 +84,8 @@ class CampaignFacts:
     enable_ai_esp_matching: bool
     esp_matching_strict: bool
     domain_level_rate_limit: bool
+    count_only_sending_days: bool
+    use_lead_timezone: bool
     sender_kinds: Sequence[str] | None
     hold_code: str | None
     hold_text: str | None
@@ -93,6 +97,11 @@ class CampaignFacts:
         if not (self.timezone and self.days and self.start_hour and self.end_hour):
             return None
         return Schedule.of(self.timezone, self.days, self.start_hour, self.end_hour)
+
+    @cached_property
+    def hours(self) -> Schedule | None:
+        """When it may send to anybody: where the clocks of the leads count, somewhere the hours are always open."""
+        return self.schedule.around() if self.schedule and self.use_lead_timezone else self.schedule
 
     @property
     def is_pairing_strict(self) -> bool:
@@ -213,6 +222,11 @@ class LeadFacts:
     retry_variant_id: int | None
     retry_stats_id: UUID | None
     retry_mailbox_id: int | None
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """Where the lead is, if that is known for sure."""
+        return zone_of(self.custom_fields, self.location)
 
     @property
     def domain(self) -> str:

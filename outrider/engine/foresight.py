@@ -67,7 +67,7 @@ def _ready_at(
     now: datetime,
 ) -> datetime | None:
     """When this mailbox may next send for this campaign, leads or not."""
-    if campaign.schedule is None:
+    if campaign.hours is None:
         return None
     mailbox, at = mailboxes[pair.mailbox_id], now
     for _ in range(_HOLDS_IN_A_ROW):
@@ -80,23 +80,23 @@ def _ready_at(
         if hold.code == "DAILY_CAP":  # what it has sent today does not count tomorrow
             return hold.retry_at
         at = hold.retry_at
-    window = campaign.schedule.next_window(at)
+    window = campaign.hours.next_window(at)
     return max(at, limits.ready_at(pair, campaign, window)) if window else None
 
 
 def _in_window(campaign: CampaignFacts, at: datetime) -> datetime:
-    window = campaign.schedule.next_window(at) if campaign.schedule else None
+    window = campaign.hours.next_window(at) if campaign.hours else None
     return max(at, window.opens_at) if window else at
 
 
 def _turns_of_the_day(campaign: CampaignFacts, now: datetime) -> Iterator[datetime]:
     """The opening of the next window, and midnight UTC if it is inside of one: counters begin anew."""
-    if campaign.schedule is None:
+    if campaign.hours is None:
         return
-    window = campaign.schedule.window_at(now)
-    following = campaign.schedule.next_window(window.closes_at if window else now)
+    window = campaign.hours.window_at(now)
+    following = campaign.hours.next_window(window.closes_at if window else now)
     if following:
         yield following.opens_at
     midnight = datetime.combine(now.date() + timedelta(days=1), time(), now.tzinfo)
-    if campaign.schedule.window_at(midnight):
+    if campaign.hours.window_at(midnight):
         yield midnight

@@ -11,6 +11,7 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from outrider.campaigns.models import CampaignStatus, why_not_active
+from outrider.engine import limits
 from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, SenderDomain
 
 _LOOK_AGAIN = timedelta(hours=1)
@@ -90,7 +91,7 @@ def window_is_open(case: Case) -> Hold | None:
     schedule = case.campaign.schedule
     if schedule is None:
         return Hold("NO_SCHEDULE", "The campaign has no schedule. Set days and hours.")
-    if schedule.window_at(case.now):
+    if case.campaign.use_lead_timezone or schedule.window_at(case.now):
         return None
     window = schedule.next_window(case.now)
     return Hold(
@@ -141,6 +142,18 @@ def no_value_is_missing(case: Case) -> Hold | None:
         return None
     text = f"The lead has no {_listed(case.missing)}. Fill it in, or give the text a fallback."
     return Hold("MISSING_VARIABLE", text, case.now + _LOOK_AGAIN)
+
+
+def lead_is_at_work(case: Case) -> Hold | None:
+    """Where the clocks of the leads count: the same hours, wherever the lead is; if nobody knows, the campaign's."""
+    campaign, lead = case.campaign, case.lead
+    if campaign is None or lead is None or not campaign.use_lead_timezone:
+        return None
+    opens_at = limits.lead_opens_at(campaign, lead, case.now)
+    if opens_at is None:
+        return None
+    place = lead.zone.key if lead.zone else f"{campaign.timezone}, for the lead's zone is not known"
+    return Hold("OUTSIDE_LEAD_HOURS", f"Outside the sending hours where the lead is ({place}).", opens_at)
 
 
 def recipient_domain_is_rested(case: Case) -> Hold | None:
@@ -263,6 +276,7 @@ GATES: tuple[Gate, ...] = (
     Gate(Scope.LEAD, lead_is_not_unsubscribed),
     Gate(Scope.LEAD, lead_is_not_blocked),
     Gate(Scope.LEAD, no_value_is_missing),
+    Gate(Scope.LEAD, lead_is_at_work),
     Gate(Scope.LEAD, recipient_domain_is_rested),
     Gate(Scope.LEAD, provider_is_known),
     Gate(Scope.LEAD, mailbox_is_of_the_leads_provider),

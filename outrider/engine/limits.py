@@ -6,8 +6,8 @@ Product behaviour 1.6 to 1.8. Randomness comes from the ids, so the same state a
 import hashlib
 from datetime import datetime, timedelta
 
-from outrider.engine.facts import CampaignFacts, MailboxFacts, Pair, StepFacts
-from outrider.engine.schedule import Window
+from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, StepFacts
+from outrider.engine.schedule import Schedule, Window
 
 _JITTER = (30.0, 60.0)  # seconds added to every gap
 _SHORTEST_DELAY = timedelta(minutes=1)
@@ -57,10 +57,36 @@ def room_for_new_leads(mailbox: MailboxFacts, reserved_count: int, follow_up_per
     return mailbox.max_email_per_day - mailbox.today_count - min(reserved_count, max(0, share))
 
 
-def next_due(campaign: CampaignFacts, following: StepFacts | None, sent_at: datetime) -> datetime | None:
+def next_due(
+    campaign: CampaignFacts, lead: LeadFacts, following: StepFacts | None, sent_at: datetime
+) -> datetime | None:
     """Return when the following step is due: the same wall-clock time N days on, counted from the real send."""
     if following is None:
         return None
-    if campaign.schedule is None or following.delay_days == 0:
+    schedule = schedule_of(campaign, lead)
+    if schedule is None or following.delay_days == 0:
         return sent_at + max(_SHORTEST_DELAY, timedelta(minutes=campaign.min_time_between_emails))
-    return campaign.schedule.days_later(sent_at, following.delay_days)
+    if campaign.count_only_sending_days:
+        return schedule.sending_days_later(sent_at, following.delay_days)
+    return schedule.days_later(sent_at, following.delay_days)
+
+
+def schedule_of(campaign: CampaignFacts, lead: LeadFacts) -> Schedule | None:
+    """Return the schedule on the clock that counts for this lead."""
+    if campaign.schedule is None or not campaign.use_lead_timezone:
+        return campaign.schedule
+    return campaign.schedule.in_zone(lead.zone)
+
+
+def lead_opens_at(campaign: CampaignFacts, lead: LeadFacts, now: datetime) -> datetime | None:
+    """Return when the lead may get mail where it is; None: now.
+
+    At the beginning of the hours leads come one after the other, within a gap, as mailboxes do elsewhere.
+    """
+    schedule = schedule_of(campaign, lead)
+    window = schedule.next_window(now) if schedule else None
+    if schedule is None or window is None:
+        return None
+    gap = min(timedelta(minutes=campaign.min_time_between_emails), (window.closes_at - window.opens_at) / 2)
+    opens_at = window.opens_at + gap * fraction("lead", campaign.id, lead.id, window.day)
+    return opens_at if now < opens_at else None

@@ -27,7 +27,7 @@ from outrider.messages.ledger import EventRow
 from outrider.messages.models import Claim, ManualStepReached
 
 _UNUSABLE = "The mailbox cannot be used as it is set up. Save its addresses, password and servers again."
-_WAITING = frozenset({"MISSING_VARIABLE", "PROVIDER_LOOKUP", "RECIPIENT_DOMAIN"})
+_WAITING = frozenset({"MISSING_VARIABLE", "PROVIDER_LOOKUP", "RECIPIENT_DOMAIN", "OUTSIDE_LEAD_HOURS"})
 _ENDED = {"UNSUBSCRIBED": ("STOPPED", "UNSUBSCRIBED"), "BLOCK_LIST": ("BLOCKED", "BLOCKLISTED")}
 
 
@@ -87,9 +87,9 @@ async def _load_sender_domains(db: Db, round_: Round) -> None:
 
 def _open_window(round_: Round, campaign: CampaignFacts) -> Window | None:
     """The window in which the campaign sends now, if nothing holds it."""
-    if campaign.schedule is None or gates.first_hold(round_.case(campaign.id)):
+    if campaign.hours is None or gates.first_hold(round_.case(campaign.id)):
         return None
-    return campaign.schedule.window_at(round_.now)
+    return campaign.hours.window_at(round_.now)
 
 
 async def _record_rejections(db: Db, round_: Round) -> None:
@@ -128,7 +128,7 @@ async def _record_skips(db: Db, round_: Round) -> None:
             campaign_lead_id=skip.lead.id,
             step_id=skip.step.id,
             step_number=skip.step.number,
-            due_at=limits.next_due(round_.campaigns[skip.lead.campaign_id], skip.following, round_.now),
+            due_at=limits.next_due(round_.campaigns[skip.lead.campaign_id], skip.lead, skip.following, round_.now),
         )
         for skip in round_.skipped
     ]

@@ -98,7 +98,7 @@ async def _advance(db: Db, finals: Sequence[tuple[Result, Recorded]]) -> None:
             step_id=result.attempt.step.id,
             step_number=result.attempt.step.number,
             sent_at=result.at,
-            due_at=limits.next_due(result.attempt.campaign, result.attempt.following, result.at),
+            due_at=limits.next_due(result.attempt.campaign, result.attempt.lead, result.attempt.following, result.at),
         )
         for result, _ in finals
     ]

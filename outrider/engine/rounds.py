@@ -101,6 +101,10 @@ class Round:
             return MOST_MAILS
         return campaign.max_new_leads_per_day - self.day(campaign_id).new_count
 
+    def passes_many_over(self, campaign_id: int) -> bool:
+        """Whether many leads may have to wait: those behind them should not wait for the next round."""
+        return self.wants_values(campaign_id) or self.campaigns[campaign_id].use_lead_timezone
+
     def wants_values(self, campaign_id: int) -> bool:
         """Whether texts of this campaign may have no gaps."""
         return self.campaigns[campaign_id].on_missing_variable != "blank"

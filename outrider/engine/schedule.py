@@ -5,10 +5,12 @@ the next valid minute; of an hour that occurs twice the first occurrence opens a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
+
+from outrider.campaigns.models import days_until
 
 _SEARCHED_DAYS = 8
 _NAMES = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
@@ -64,9 +66,24 @@ class Schedule:
         local = moment.astimezone(self.zone)
         return _instant(self.zone, local.date() + timedelta(days=days), local.time(), is_end=False)
 
+    def sending_days_later(self, moment: datetime, days: int) -> datetime:
+        """The same with days on which nothing is sent left out."""
+        return self.days_later(moment, days_until(self.local_day(moment), days, self.days))
+
+    def in_zone(self, zone: ZoneInfo | None) -> "Schedule":
+        """The same days and hours on the clocks of another zone."""
+        return replace(self, zone=zone) if zone else self
+
+    def around(self) -> "Schedule":
+        """Whole days: where the clocks that count are those of the leads."""
+        return _ROUND_THE_CLOCK.in_zone(self.zone)
+
     def describe(self) -> str:
         days = ", ".join(name for number, name in enumerate(_NAMES) if number in self.days)
         return f"{days} {self.start:%H:%M}-{self.end:%H:%M} {self.zone.key}"
+
+
+_ROUND_THE_CLOCK = Schedule(ZoneInfo("UTC"), frozenset(range(7)), time(0), time.max)
 
 
 @cache

@@ -127,6 +127,7 @@ async def list_campaigns(db: Db, campaign_ids: Sequence[int]) -> list[CampaignFa
                c.schedule_start_time, c.track_settings, c.unsubscribe_text, c.add_unsubscribe_tag,
                c.send_as_plain_text, c.force_plain_text, c.on_missing_variable,
                c.enable_ai_esp_matching, c.esp_matching_strict, c.domain_level_rate_limit,
+               c.count_only_sending_days, c.use_lead_timezone,
                CASE WHEN c.enable_ai_esp_matching AND c.esp_matching_strict
                     THEN ARRAY(SELECT DISTINCT concat_ws(' ', m.type, m.smtp_host)
                                  FROM campaign_mailboxes AS cm

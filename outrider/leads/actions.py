@@ -6,9 +6,10 @@ How the engine moves leads along is in `progress`, what a changed sequence does 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from outrider.campaigns import actions as campaigns
-from outrider.campaigns.models import Campaign, StepType
+from outrider.campaigns.models import Campaign, StepType, days_until
 from outrider.campaigns.store import load_campaign, lock_campaign
 from outrider.kit.db import Db
 from outrider.kit.events import emit
@@ -96,7 +97,10 @@ def _after(campaign: Campaign, moment: datetime, step: StepAhead) -> datetime:
     """When a step is due that follows on `moment`; without a delay at the next slot, but not in the same minute."""
     if step.delay_days == 0:
         return moment + timedelta(minutes=max(1, campaign.min_time_between_emails))
-    return days_later(moment, step.delay_days, zone=campaign.timezone)
+    days = step.delay_days
+    if campaign.count_only_sending_days:
+        days = days_until(moment.astimezone(ZoneInfo(campaign.timezone or "UTC")).date(), days, campaign.days)
+    return days_later(moment, days, zone=campaign.timezone)
 
 
 async def _may_not_be_mailed(db: Db, campaign: Campaign, campaign_lead: CampaignLead) -> bool:

@@ -41,6 +41,7 @@ ADVICE = {
     "MISSING_VARIABLE": "Fill in the fields of the lead that are named, or give the text a fallback for them.",
     "EMPTY_SUBJECT": "Give the first step a subject, or the lead the fields of it; it is tried again every hour.",
     "UNFORESEEN": "Tell the operator: the log of the engine has the details. It is tried again every hour.",
+    "OUTSIDE_LEAD_HOURS": "Wait: where the lead is nobody works now. The field `timezone` of a lead says where it is.",
     "RECIPIENT_DOMAIN": "Nothing: the next one of this company follows soon. The operator can change the limit.",
     "PROVIDER_LOOKUP": "Nothing: it takes a minute. Without pairing by provider nothing is looked up.",
     "OTHER_PROVIDER": "Wait, attach more mailboxes of that provider, or switch strict pairing off.",

@@ -57,7 +57,17 @@ async def _follow_sequence(db: Db, user_id: int, campaign_id: int, *, now: datet
         """
         WITH place AS (
             SELECT m.id, m.status, m.last_sent_at, m.hold_code,
-                   next.id AS step_id, next.type AS step_type, next.delay_days,
+                   next.id AS step_id, next.type AS step_type,
+                   CASE WHEN campaigns.count_only_sending_days AND next.delay_days > 0 AND campaigns.days <> '{}'
+                        THEN (SELECT later
+                              FROM generate_series(1, next.delay_days * 7) AS later
+                              WHERE extract(dow FROM (coalesce(m.last_sent_at, %(now)s)
+                                                      AT TIME ZONE coalesce(campaigns.timezone, 'UTC'))::date + later)
+                                    = ANY(campaigns.days)
+                              ORDER BY later
+                              OFFSET next.delay_days - 1
+                              LIMIT 1)
+                        ELSE next.delay_days END AS delay_days,
                    coalesce(campaigns.timezone, 'UTC') AS zone,
                    greatest(campaigns.min_time_between_emails, 1) * interval '1 minute' AS gap
             FROM campaign_leads AS m

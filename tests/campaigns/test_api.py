@@ -88,6 +88,8 @@ async def test_a_new_campaign_is_drafted_with_the_documented_defaults(api: ApiCl
         "bounce_autopause_threshold": None,
         "domain_level_rate_limit": False,
         "esp_matching_strict": False,
+        "count_only_sending_days": False,
+        "use_lead_timezone": False,
         "add_unsubscribe_tag": False,
         "out_of_office_detection_settings": {
             "ignoreOOOasReply": False,

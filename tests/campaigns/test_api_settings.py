@@ -48,6 +48,8 @@ async def test_every_setting_reads_back(api: ApiClient, client_api: ApiClient, c
         "bounce_autopause_threshold": "5",
         "domain_level_rate_limit": True,
         "esp_matching_strict": True,
+        "count_only_sending_days": True,
+        "use_lead_timezone": True,
         "add_unsubscribe_tag": True,
         "out_of_office_detection_settings": {
             "ignoreOOOasReply": True,

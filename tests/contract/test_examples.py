@@ -69,7 +69,9 @@ def test_a_campaign_is_made_listed_read_and_deleted(campaign: Campaign) -> None:
     assert campaign.say("GET").status == 404
 
 
-OUR_SETTINGS = {"on_missing_variable": "blank", "esp_matching_strict": False}
+OUR_SETTINGS = {"on_missing_variable": "blank", "esp_matching_strict": False} | dict.fromkeys(
+    ("count_only_sending_days", "use_lead_timezone"), False
+)
 """Beyond the contract, which allows keys to be added."""
 
 

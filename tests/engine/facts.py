@@ -34,6 +34,8 @@ def campaign(**changes: Any) -> CampaignFacts:
         enable_ai_esp_matching=False,
         esp_matching_strict=False,
         domain_level_rate_limit=False,
+        count_only_sending_days=False,
+        use_lead_timezone=False,
         sender_kinds=None,
         hold_code=None,
         hold_text=None,

@@ -49,6 +49,14 @@ def test_nothing_holds_what_is_in_order() -> None:
             "MISSING_VARIABLE",
             NOW + timedelta(hours=1),
         ),
+        (
+            {
+                "campaign": campaign(use_lead_timezone=True, min_time_between_emails=0),
+                "lead": lead(custom_fields={"timezone": "America/Chicago"}),
+            },
+            "OUTSIDE_LEAD_HOURS",
+            NOW + timedelta(hours=5),
+        ),
         ({"recipient_free_at": NOW + timedelta(seconds=20)}, "RECIPIENT_DOMAIN", NOW + timedelta(seconds=20)),
         (  # three mailboxes share a gap of 20 minutes
             {"sender_domain": domain(last_sent_at=NOW - timedelta(minutes=5))},
@@ -97,6 +105,7 @@ def test_a_gate_says_why_and_until_when(changes: dict[str, Any], code: str, retr
         {"mailbox": mailbox(backoff_until=NOW)},
         {"campaign": campaign(schedule_start_time=NOW)},
         {"lead": lead(status="INPROGRESS")},
+        {"campaign": campaign(use_lead_timezone=True), "lead": lead(location="Lisbon, Portugal")},
         {"recipient_free_at": NOW},
         {"sender_domain": domain()},
         {"sender_domain": domain(last_sent_at=NOW - timedelta(minutes=6, seconds=40))},

@@ -66,6 +66,19 @@ async def test_the_date_keeps_the_wall_clock_time_of_the_campaign(api: ApiClient
     assert await state(db, campaign_id, lead_id) == ("INPROGRESS", datetime(2026, 3, 30, 8, 0, tzinfo=UTC))
 
 
+@pytest.mark.parametrize(("delay", "days"), [(1, 1), (4, 4), (5, 7), (6, 8), (12, 16)])
+async def test_a_delay_may_count_sending_days_only(
+    api: ApiClient, db: Db, campaign_id: int, delay: int, days: int
+) -> None:
+    """From Monday, with nothing sent at weekends."""
+    await api.post(f"/campaigns/{campaign_id}/settings", json={"count_only_sending_days": True})
+    first, second = await save(api, campaign_id, {}, {})
+    lead_id = await sent(api, db, campaign_id, first, 1)
+    await change_place(db, campaign_id, lead_id, "last_sent_at = %(at)s", at=NOW)
+    await save(api, campaign_id, {"id": first}, {"id": second, "delay_in_days": delay})
+    assert await state(db, campaign_id, lead_id) == ("INPROGRESS", NOW + timedelta(days=days))
+
+
 async def test_without_a_step_left_a_lead_is_completed(api: ApiClient, db: Db, campaign_id: int) -> None:
     first, _ = await save(api, campaign_id, {}, {})
     lead_id = await sent(api, db, campaign_id, first, 1)
