@@ -74,15 +74,16 @@ async def count_filled_fields(db: Db, user_id: int, campaign_id: int) -> list[tu
                              FROM jsonb_each_text(leads.custom_fields)
                              WHERE btrim(value, E' \t\n\r\u00a0') <> '')
                        || array_remove(ARRAY[
-                              CASE WHEN btrim(leads.first_name, E' \t\n\r\u00a0') <> '' THEN 'first_name' END,
-                              CASE WHEN btrim(leads.last_name, E' \t\n\r\u00a0') <> '' THEN 'last_name' END,
-                              CASE WHEN btrim(leads.email, E' \t\n\r\u00a0') <> '' THEN 'email' END,
-                              CASE WHEN btrim(leads.phone_number, E' \t\n\r\u00a0') <> '' THEN 'phone_number' END,
-                              CASE WHEN btrim(leads.company_name, E' \t\n\r\u00a0') <> '' THEN 'company_name' END,
-                              CASE WHEN btrim(leads.website, E' \t\n\r\u00a0') <> '' THEN 'website' END,
-                              CASE WHEN btrim(leads.location, E' \t\n\r\u00a0') <> '' THEN 'location' END,
-                              CASE WHEN btrim(leads.linkedin_profile, E' \t\n\r\u00a0') <> '' THEN 'linkedin_profile' END,
-                              CASE WHEN btrim(leads.company_url, E' \t\n\r\u00a0') <> '' THEN 'company_url' END], NULL) AS names
+                              CASE WHEN btrim(first_name, E' \t\n\r\u00a0') <> '' THEN 'first_name' END,
+                              CASE WHEN btrim(last_name, E' \t\n\r\u00a0') <> '' THEN 'last_name' END,
+                              CASE WHEN btrim(email, E' \t\n\r\u00a0') <> '' THEN 'email' END,
+                              CASE WHEN btrim(phone_number, E' \t\n\r\u00a0') <> '' THEN 'phone_number' END,
+                              CASE WHEN btrim(company_name, E' \t\n\r\u00a0') <> '' THEN 'company_name' END,
+                              CASE WHEN btrim(website, E' \t\n\r\u00a0') <> '' THEN 'website' END,
+                              CASE WHEN btrim(location, E' \t\n\r\u00a0') <> '' THEN 'location' END,
+                              CASE WHEN btrim(linkedin_profile, E' \t\n\r\u00a0') <> '' THEN 'linkedin_profile' END,
+                              CASE WHEN btrim(company_url, E' \t\n\r\u00a0') <> '' THEN 'company_url' END
+                          ], NULL) AS names
              ) AS filled
         WHERE campaign_leads.user_id = %(user_id)s
           AND campaign_leads.campaign_id = %(campaign_id)s
