@@ -1127,6 +1127,8 @@ CREATE INDEX campaign_leads_provider ON public.campaign_leads USING btree (campa
 
 CREATE INDEX campaign_leads_resume ON public.campaign_leads USING btree (resume_at) WHERE (resume_at IS NOT NULL);
 
+CREATE INDEX campaign_leads_returning ON public.campaign_leads USING btree (resume_at) WHERE (resume_at IS NOT NULL);
+
 CREATE INDEX campaign_leads_status ON public.campaign_leads USING btree (campaign_id, status, id);
 
 CREATE INDEX campaign_mailboxes_mailbox_id ON public.campaign_mailboxes USING btree (mailbox_id);

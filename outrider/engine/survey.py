@@ -27,6 +27,7 @@ async def tend(db: Db, engine_id: UUID, now: datetime) -> None:
     A campaign ends here if its last lead left by another way than a mail.
     """
     await winners.decide_due(db, now)
+    await progress.resume_returned(db, now)
     await survey(db, engine_id, now)
     active = await store.list_active_campaign_ids(db)
     for user_id, campaign_id in await progress.list_finished_campaigns(db, active):

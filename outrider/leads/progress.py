@@ -242,3 +242,54 @@ async def end_by_rule(
         """,
         {"ids": list(campaign_lead_ids), "rules": list(rules), "reason": reason, "now": now},
     )
+
+
+async def wait_for_return(db: Db, campaign_lead_id: int, until: datetime, *, now: datetime) -> None:
+    """The person is away: PAUSED until then, when the lead goes on by itself."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads
+           SET status = 'PAUSED', hold_reason = 'OOO', resume_at = %(until)s, due_at = NULL, updated_at = %(now)s,
+               hold_code = NULL, hold_text = NULL, hold_until = NULL
+         WHERE id = %(id)s
+           AND (status IN ('STARTED', 'INPROGRESS') OR (status = 'PAUSED' AND hold_reason = 'OOO'))
+        """,
+        {"id": campaign_lead_id, "until": until, "now": now},
+    )
+
+
+async def resume_returned(db: Db, now: datetime) -> None:
+    """Leads whose absence is over are due again."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads AS cl
+           SET status = CASE WHEN last_step_number > 0 THEN 'INPROGRESS' ELSE 'STARTED' END,
+               hold_reason = NULL, due_at = resume_at, resume_at = NULL, updated_at = %(now)s
+         WHERE status = 'PAUSED'
+           AND hold_reason = 'OOO'
+           AND resume_at <= %(now)s
+        """,
+        {"now": now},
+    )
+
+
+async def pause_company(db: Db, campaign_lead_id: int, now: datetime) -> None:
+    """Somebody has answered: colleagues in the same campaign are held until a person resumes them (6.7)."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads AS colleague
+           SET status = 'PAUSED', hold_reason = 'DOMAIN_REPLY', due_at = NULL, updated_at = %(now)s,
+               hold_code = NULL, hold_text = NULL, hold_until = NULL
+          FROM campaign_leads AS own
+          JOIN leads AS author ON author.id = own.lead_id
+          JOIN leads AS other ON other.user_id = own.user_id AND other.domain = author.domain AND other.id <> author.id
+         WHERE own.id = %(id)s
+           AND colleague.campaign_id = own.campaign_id
+           AND colleague.lead_id = other.id
+           AND colleague.status IN ('STARTED', 'INPROGRESS')
+        """,
+        {"id": campaign_lead_id, "now": now},
+    )

@@ -79,7 +79,8 @@ _REASONS = """
                 SELECT CASE WHEN is_held THEN s.hold_code WHEN cm.next_send_at > %(now)s THEN 'GAP' END AS code,
                        CASE WHEN is_held THEN s.hold_text END AS text,
                        CASE WHEN is_held THEN s.hold_until ELSE cm.next_send_at END AS until
-                  FROM (SELECT s.hold_code <> 'IN_FLIGHT' AND coalesce(s.hold_until > %(now)s, true) AS is_held)
+                  FROM (SELECT NOT (s.hold_code = ANY('{IN_FLIGHT,DOMAIN_LIMIT}') AND s.hold_until IS NULL)
+                               AND coalesce(s.hold_until > %(now)s, true) AS is_held)
                        AS stored
                ) AS held
          WHERE cm.user_id = %(user_id)s

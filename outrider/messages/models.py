@@ -122,10 +122,14 @@ class LinkClicked(MessageEvent):
 
 @dataclass(frozen=True, slots=True)
 class ReplyReceived(MessageEvent):
-    """`message_id` is the row of the reply, `answers_id` that of the mail it answers; `is_counted`: in statistics."""
+    """`message_id` is the row of the reply, `answers_id` that of the mail it answers; `is_counted`: in statistics.
+
+    `is_human`: a person wrote it, not a program that answers while he is away.
+    """
 
     answers_id: int
     is_counted: bool
+    is_human: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ async def judge_waiting(db: Db, rules: Rules, now: datetime) -> int:
 
 async def confirm_opens(db: Db, events: Sequence[ReplyReceived]) -> None:
     """Whoever answers a mail has read it, though its image was fetched unseen (subscribed to ReplyReceived)."""
-    mails = await store.lock_tracked(db, [event.answers_id for event in events])
+    mails = await store.lock_tracked(db, [event.answers_id for event in events if event.is_human])
     confirmed = await _confirm(db, set(mails), Revision.REPLY, max(event.at for event in events))
     if confirmed:
         await _tell(db, mails, confirmed, seen=set(), machines=[])

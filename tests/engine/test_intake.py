@@ -1,11 +1,14 @@
 """Mail that comes in ends where it should: each kind, once, with what it changes."""
 
+from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from outrider.engine.inbound.intake import Reader, take_in
+from outrider.engine.survey import explain, tend
 from outrider.kit.db import execute, fetch_dicts
 from outrider.mail.parse import parse
 from outrider.messages.models import MessageBounced, ReplyReceived, UntrackedReplyReceived
@@ -184,6 +187,104 @@ async def test_out_of_office_counts_as_the_campaign_says(world: World, ignores: 
         assert (sent["first_replied_at"], sent["is_reply_ignored"]) == (None, True)
     else:
         assert (mail["kind"], lead["status"], len(heard.events)) == ("REPLY", "STOPPED", 1)
+
+
+HELD, STOPPED, GOES_ON = ("PAUSED", "OOO"), ("STOPPED", "REPLIED"), ("INPROGRESS", None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text", "expected", "resumes_at", "category"),
+    [
+        # the mail came on a Monday, 2 March
+        ({}, "until 6 March 2026", STOPPED, None, None),
+        ({"ignoreOOOasReply": True}, "until 6 March 2026", GOES_ON, None, None),
+        ({"autoReactivateOOO": True}, "until 4 March 2026", HELD, "2026-03-05 00:00", None),
+        ({"autoReactivateOOO": True}, "until 6 March 2026", HELD, "2026-03-09 00:00", None),  # a working day later
+        ({"autoReactivateOOO": True}, "for a while", HELD, "2026-03-09 09:30", None),  # no date: a week
+        ({"autoReactivateOOO": True, "reactivateOOOwithDelay": 3}, "for a while", HELD, "2026-03-05 09:30", None),
+        ({"reactivateOOOwithDelay": 14}, "until 4 March 2026", HELD, "2026-03-16 09:30", None),
+        ({"reactivateOOOwithDelay": 0}, "until 4 March 2026", HELD, "2026-03-02 09:30", None),
+        ({"ignoreOOOasReply": True, "autoReactivateOOO": True}, "until 4 March 2026", HELD, "2026-03-05 00:00", None),
+        ({"autoCategorizeOOO": True}, "until 6 March 2026", STOPPED, None, 6),
+        ({"ignoreOOOasReply": True, "autoCategorizeOOO": True}, "until 6 March 2026", GOES_ON, None, 6),
+    ],
+)
+async def test_a_lead_who_is_away_waits_as_the_campaign_says(
+    *,
+    world: World,
+    settings: dict[str, Any],
+    text: str,
+    expected: tuple[str, str | None],
+    resumes_at: str | None,
+    category: int | None,
+) -> None:
+    desk = await Desk.open(world, out_of_office_detection_settings=Jsonb(settings))
+    letter = desk.letter(
+        Subject="Automatic reply: Port fees", Auto_Submitted="auto-replied", text=f"I am out of office {text}.\n"
+    )
+    assert await desk.take_in(letter)
+    lead = await desk.lead()
+    assert ((lead["status"], lead["hold_reason"]), lead["category_id"]) == (expected, category)
+    assert (lead["resume_at"] and f"{lead['resume_at']:%Y-%m-%d %H:%M}") == resumes_at
+    [reason] = await explain(world.db, world.user_id, desk.campaign_id, world.now)
+    assert reason.retry_at == (lead["resume_at"] or lead["due_at"])
+
+
+async def test_a_lead_goes_on_by_itself_when_the_absence_is_over(world: World) -> None:
+    desk = await Desk.open(world, out_of_office_detection_settings=Jsonb({"reactivateOOOwithDelay": 2}))
+    await desk.take_in(desk.letter(Subject="Automatic reply: Port fees", Auto_Submitted="auto-replied"))
+    back = world.now + timedelta(days=2)
+    await tend(world.db, world.engine_id, back - timedelta(seconds=1))
+    assert (await desk.lead())["status"] == "PAUSED"
+    await tend(world.db, world.engine_id, back)
+    lead = await desk.lead()
+    assert (lead["status"], lead["hold_reason"], lead["due_at"], lead["resume_at"]) == ("INPROGRESS", None, back, None)
+    world.now = back
+    assert [attempt.lead.id for attempt in await world.plan()] == [lead["id"]]
+
+
+async def test_a_person_who_paused_a_lead_decides_when_it_goes_on(world: World) -> None:
+    desk = await Desk.open(world, out_of_office_detection_settings=Jsonb({"reactivateOOOwithDelay": 2}))
+    await world.change(
+        "campaign_leads", desk.mail["campaign_lead_id"], status="PAUSED", hold_reason="MANUAL", due_at=None
+    )
+    await desk.take_in(desk.letter(Subject="Automatic reply: Port fees", Auto_Submitted="auto-replied"))
+    await tend(world.db, world.engine_id, world.now + timedelta(days=9))
+    lead = await desk.lead()
+    assert (lead["status"], lead["hold_reason"], lead["resume_at"]) == ("PAUSED", "MANUAL", None)
+
+
+@pytest.mark.parametrize(
+    ("is_on", "domain", "changes", "colleague"),
+    [
+        (True, "hexly.example", {}, ("PAUSED", "DOMAIN_REPLY")),
+        (False, "hexly.example", {}, ("STARTED", None)),
+        (True, "gmail.com", {}, ("STARTED", None)),  # not one company
+        (True, "hexly.example", {"Auto_Submitted": "auto-replied"}, ("STARTED", None)),  # no person has answered
+    ],
+)
+async def test_an_answer_holds_colleagues_in_the_same_campaign(
+    *, world: World, is_on: bool, domain: str, changes: dict[str, str], colleague: tuple[str, str | None]
+) -> None:
+    desk = await Desk.open(world, domain=domain, auto_pause_domain_leads_on_reply=is_on)
+    [same] = await world.leads(desk.campaign_id, 1, domain=domain)
+    [stranger] = await world.leads(desk.campaign_id, 1, domain="tarn.example")
+    [ended] = await world.leads(desk.campaign_id, 1, domain=domain)
+    await world.change("campaign_leads", ended, status="COMPLETED")
+    elsewhere = await world.campaign([desk.reader.mailbox_id])
+    [other_campaign] = await world.leads(elsewhere, 1, domain=domain)
+    await desk.take_in(desk.letter(**changes))
+    states = {}
+    for each in (same, stranger, other_campaign, ended):
+        row = await world.row("campaign_leads", each)
+        states[each] = (row["status"], row["hold_reason"])
+    assert states == {
+        same: colleague,
+        stranger: ("STARTED", None),
+        other_campaign: ("STARTED", None),
+        ended: ("COMPLETED", None),
+    }
+    assert (await desk.lead())["hold_reason"] == "REPLIED"
 
 
 async def test_a_receipt_changes_nothing(desk: Desk) -> None:

@@ -13,14 +13,17 @@ from uuid import UUID, uuid5
 
 from outrider.engine import bounces
 from outrider.engine.bounces import Bounced
+from outrider.engine.inbound.absence import AbsenceRules
 from outrider.engine.inbound.matching import Match, find_by_message_ids, find_latest_to, find_match
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
 from outrider.kit.events import emit
 from outrider.leads import actions as leads
 from outrider.leads import progress
+from outrider.leads.models import BuiltInCategory
 from outrider.mail import autoreply, dsn
-from outrider.mail.autoreply import AutoReplyKind
+from outrider.mail.address import domain_of, is_free_mail
+from outrider.mail.autoreply import AutoReply, AutoReplyKind
 from outrider.mail.dsn import Bounce
 from outrider.mail.parse import Incoming, parse
 from outrider.messages import doubt, engagement, ledger, received
@@ -149,35 +152,70 @@ async def _take_untracked(db: Db, arrival: Arrival) -> bool:
 
 async def _take_answer(db: Db, arrival: Arrival, match: Match) -> bool:
     auto = autoreply.detect(arrival.incoming, now=arrival.now)
-    counts_as_reply = auto is None or (auto.kind is AutoReplyKind.OUT_OF_OFFICE and not match.ignores_out_of_office)
+    rules = AbsenceRules.of(match.out_of_office_settings)
+    is_away = auto is not None and auto.kind is AutoReplyKind.OUT_OF_OFFICE
+    counts_as_reply = auto is None or (is_away and not rules.is_ignored)
     row = _row(arrival, "REPLY" if counts_as_reply else "AUTO_REPLY", match, is_ignored=not counts_as_reply)
     message_id = await received.insert(db, row, now=arrival.now)
     if message_id is None:
         return False
     await received.insert_files(db, match.user_id, message_id, _files(arrival.incoming))
     await doubt.settle(db, [match.id])
+    if auto is not None and is_away:
+        await _follow_absence(db, match, auto, rules, arrival.now)
     if counts_as_reply:
-        await _follow_reply(db, match, message_id, row.at)
+        await _follow_reply(db, match, message_id, row.at, is_human=auto is None)
+    elif is_away:
+        await engagement.record_reply(db, match.id, row.at, is_counted=False)
     elif auto is not None and auto.kind is AutoReplyKind.GONE:
         await _follow_departure(db, match, arrival.now)
-    elif auto is not None and auto.kind is AutoReplyKind.OUT_OF_OFFICE:
-        await engagement.record_reply(db, match.id, row.at, is_counted=False)
     return True
 
 
-async def _follow_reply(db: Db, match: Match, message_id: int, at: datetime) -> None:
-    """A person has answered (product behaviour 6.4). Untracked replies stop the sequence all the same."""
+async def _follow_absence(db: Db, match: Match, auto: AutoReply, rules: AbsenceRules, now: datetime) -> None:
+    """The lead waits for the return, if the campaign wants it to; what ends a sequence finds it held already."""
+    if rules.holds:
+        resumes_at = rules.resumes_at(auto.return_date, now, zone=match.timezone)
+        await progress.wait_for_return(db, match.campaign_lead_id, resumes_at, now=now)
+    if rules.is_categorized:
+        await leads.set_category(
+            db,
+            user_id=match.user_id,
+            campaign_lead_id=match.campaign_lead_id,
+            category_id=BuiltInCategory.OUT_OF_OFFICE,
+            by_hand=False,
+            now=now,
+        )
+
+
+async def _follow_reply(db: Db, match: Match, message_id: int, at: datetime, *, is_human: bool) -> None:
+    """An answer (product behaviour 6.4). One that is not tracked stops the sequence all the same.
+
+    An absence that counts as an answer stops it too, unless the lead waits for the return.
+    """
     is_counted = "DONT_REPLY_TO_AN_EMAIL" not in match.track_settings
     if is_counted:
         await engagement.record_reply(db, match.id, at, is_counted=True)
         row = EventRow(match.user_id, match.campaign_id, match.campaign_lead_id, match.id, "REPLIED", at)
         await ledger.record_events(db, [row])
     await progress.record_replies(db, [match.campaign_lead_id], at)
-    if match.stop_lead_settings != "NEVER":
+    waits = not is_human and AbsenceRules.of(match.out_of_office_settings).holds
+    if match.stop_lead_settings != "NEVER" and not waits:
         await progress.end(db, [match.campaign_lead_id], status="STOPPED", reason="REPLIED", now=at)
+    if is_human and match.pauses_company and not is_free_mail(domain_of(match.to_email)):
+        await progress.pause_company(db, match.campaign_lead_id, at)
     await emit(
         db,
-        ReplyReceived(match.user_id, match.campaign_id, match.campaign_lead_id, message_id, at, match.id, is_counted),
+        ReplyReceived(
+            match.user_id,
+            match.campaign_id,
+            match.campaign_lead_id,
+            message_id,
+            at,
+            match.id,
+            is_counted=is_counted,
+            is_human=is_human,
+        ),
     )
 
 

@@ -4,9 +4,10 @@ By the Message-IDs it answers; by a lead who was mailed from this mailbox and th
 somebody of a lead's company and the subject. Whatever matches is an outbound campaign mail.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from outrider.kit.db import Db, fetch_all
@@ -34,7 +35,9 @@ class Match:
     subject: str | None
     track_settings: list[str]
     stop_lead_settings: str
-    ignores_out_of_office: bool
+    out_of_office_settings: Mapping[str, Any]
+    timezone: str | None
+    pauses_company: bool
     first_replied_at: datetime | None
 
     def is_named_in(self, message_ids: Sequence[str]) -> bool:
@@ -129,8 +132,8 @@ def _same_subject(matches: Sequence[Match], key: str) -> Match | None:
 _SELECT = """
         SELECT m.id, m.user_id, m.campaign_id, m.campaign_lead_id, m.lead_id, m.stats_id, m.message_id,
                m.server_message_id, m.to_email, m.subject, c.track_settings, c.stop_lead_settings,
-               coalesce((c.out_of_office_detection_settings ->> 'ignoreOOOasReply')::boolean, false)
-                 AS ignores_out_of_office,
+               c.out_of_office_detection_settings AS out_of_office_settings, c.timezone,
+               c.auto_pause_domain_leads_on_reply AS pauses_company,
                m.first_replied_at
           FROM messages AS m
           JOIN campaigns AS c ON c.id = m.campaign_id
