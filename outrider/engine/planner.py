@@ -28,6 +28,7 @@ from outrider.messages.models import Claim, ManualStepReached
 
 _UNUSABLE = "The mailbox cannot be used as it is set up. Save its addresses, password and servers again."
 _WAITING = frozenset({"MISSING_VARIABLE", "PROVIDER_LOOKUP", "RECIPIENT_DOMAIN", "OUTSIDE_LEAD_HOURS"})
+_MOST_ROUNDS = 20  # of one turn
 _ENDED = {"UNSUBSCRIBED": ("STOPPED", "UNSUBSCRIBED"), "BLOCK_LIST": ("BLOCKED", "BLOCKLISTED")}
 
 
@@ -43,21 +44,23 @@ async def plan(
 ) -> list[Attempt]:
     """Claim one mail for each mailbox that is free and has something due; the caller's transaction commits it.
 
+    Where nobody was picked because those in front may not be mailed, those behind them are looked at in the same turn.
     `stats_id` gives the identity of (campaign lead, step): the same for ever.
     """
-    mailboxes = await store.list_leased_mailboxes(db, engine_id, now, only_free=True)
-    if not mailboxes:
-        return []
-    round_ = await _load_round(db, mailboxes, now)
-    if not round_.ready:
-        return []
-    round_.texts, round_.recipients = texts, recipients
-    await texts.load(db, round_.texts_to_look_at())
-    await choice.pick(db, round_)
-    await _record_rejections(db, round_)
-    await senders.refresh(db, {pick.mailbox.id: pick.mailbox.updated_at for pick in round_.picks})
-    await _disconnect_unusable(db, round_, senders)
-    return await _claim(db, round_, engine_id, stats_id=stats_id)
+    for _ in range(_MOST_ROUNDS):
+        mailboxes = await store.list_leased_mailboxes(db, engine_id, now, only_free=True)
+        round_ = await _load_round(db, mailboxes, now) if mailboxes else None
+        if round_ is None or not round_.ready:
+            return []
+        round_.texts, round_.recipients = texts, recipients
+        await texts.load(db, round_.texts_to_look_at())
+        await choice.pick(db, round_)
+        has_made_way = await _record_rejections(db, round_)
+        await senders.refresh(db, {pick.mailbox.id: pick.mailbox.updated_at for pick in round_.picks})
+        await _disconnect_unusable(db, round_, senders)
+        if round_.picks or not has_made_way:
+            return await _claim(db, round_, engine_id, stats_id=stats_id)
+    return []
 
 
 async def _load_round(db: Db, mailboxes: Iterable[MailboxFacts], now: datetime) -> Round:
@@ -92,8 +95,12 @@ def _open_window(round_: Round, campaign: CampaignFacts) -> Window | None:
     return campaign.hours.window_at(round_.now)
 
 
-async def _record_rejections(db: Db, round_: Round) -> None:
-    """Leads that may never be mailed leave the queue; others keep their reason until it is worth looking again."""
+async def _record_rejections(db: Db, round_: Round) -> bool:
+    """Leads that may never be mailed leave the queue; others keep their reason until it is worth looking again.
+
+    Returns whether any of them is out of the way of those behind it.
+    """
+    ended = [lead_id for lead_id, hold in round_.rejected.items() if hold.code in _ENDED]
     for code, (status, reason) in _ENDED.items():
         ids = [lead_id for lead_id, hold in round_.rejected.items() if hold.code == code]
         if ids:
@@ -119,6 +126,7 @@ async def _record_rejections(db: Db, round_: Round) -> None:
                 for lead, step in round_.manual
             ),
         )
+    return bool(ended or held or round_.skipped or round_.ended or round_.manual)
 
 
 async def _record_skips(db: Db, round_: Round) -> None:

@@ -14,7 +14,9 @@ from outrider.sandbox.letters import Letter, Person
 from outrider.sandbox.people import MAILBOX_FULL, NO_SUCH_USER, SPAM_POLICY, Language, ReplyKind
 from outrider.tracking import actions as tracking
 from outrider.tracking import tokens
-from outrider.tracking.models import Hit, HitKind
+from outrider.tracking.models import HitKind, Visit
+from outrider.tracking.rules import load_rules
+from outrider.tracking.store import insert_visits
 from tests.simulation.servers import Submission
 from tests.simulation.story import Story
 from tests.simulation.world import World
@@ -22,6 +24,7 @@ from tests.support import make
 
 Act = Callable[[], Awaitable[None]]
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+_RULES = load_rules()
 _KINDS = ("answers", "is away", "opens", "clicks", "unsubscribes", "writes to unsubscribe", "bounces")
 
 
@@ -115,8 +118,9 @@ class People:
                 {"message_id": got.mail.message_id},
             )
             if rows:  # its lead may have been deleted
-                hit = Hit(rows[0]["id"], kind, url, "GET", "192.0.2.7", _BROWSER, self._world.now)
-                await tracking.record_hits(db, [hit])
+                visit = Visit(rows[0]["id"], kind, url, "GET", "192.0.2.7", _BROWSER, None, self._world.now)
+                await insert_visits(db, [visit])
+                await tracking.judge_waiting(db, _RULES, self._world.now + _RULES.burst_time)
 
 
 def _person(got: Submission) -> Person:
