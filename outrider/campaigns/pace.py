@@ -52,6 +52,27 @@ async def take_back_uses(db: Db, uses: Sequence[Use]) -> None:
     )
 
 
+async def reopen(db: Db, uses: Sequence[Use], claimed_at: Sequence[datetime]) -> None:
+    """Let mailboxes serve again at once that were claimed for mails which could not be made: there was no mail."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_mailboxes AS cm
+           SET next_send_at = used.claimed_at
+          FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[], %(claimed_at)s::timestamptz[])
+               AS used (campaign_id, mailbox_id, claimed_at)
+         WHERE cm.campaign_id = used.campaign_id
+           AND cm.mailbox_id = used.mailbox_id
+           AND cm.last_sent_at = used.claimed_at
+        """,
+        {
+            "campaign_ids": [use.campaign_id for use in uses],
+            "mailbox_ids": [use.mailbox_id for use in uses],
+            "claimed_at": list(claimed_at),
+        },
+    )
+
+
 _USES: LiteralString = """
     json_to_recordset(%(uses)s::json)
     AS used (campaign_id bigint, mailbox_id bigint, next_send_at timestamptz, day date, is_first_mail boolean,

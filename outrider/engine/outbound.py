@@ -15,7 +15,7 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from outrider.engine import record
 from outrider.engine.gates import Hold
-from outrider.engine.planner import plan, take_back
+from outrider.engine.planner import plan, reopen, take_back
 from outrider.engine.recipients import UNLIMITED, RecipientLimits
 from outrider.engine.record import Result
 from outrider.engine.recorder import Recorder
@@ -137,6 +137,7 @@ class Outbound:
                 await _release(db, [attempt for attempt in attempts if attempt.message_id not in handed])
             if holds:
                 await _hold(db, holds, until=now + _LOOK_AGAIN)
+                await reopen(db, [attempt for attempt in attempts if attempt.lead.id in holds])
         return [
             Ready(attempt, rendered[attempt.message_id], handed[attempt.message_id])
             for attempt in attempts

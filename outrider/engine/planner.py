@@ -215,6 +215,13 @@ async def take_back(db: Db, attempts: Sequence[Attempt]) -> None:
     await take_back_uses(db, [attempt.use() for attempt in attempts], [attempt.claimed_at for attempt in attempts])
 
 
+async def reopen(db: Db, attempts: Sequence[Attempt]) -> None:
+    """Mails that could not be made cost their mailboxes no gap: many leads may have no text."""
+    claimed_at = [attempt.claimed_at for attempt in attempts]
+    await pace.reopen(db, [attempt.use() for attempt in attempts], claimed_at)
+    await state.reopen(db, [attempt.mailbox_id for attempt in attempts], claimed_at)
+
+
 async def take_back_uses(db: Db, uses: Sequence[pace.Use], claimed_at: Sequence[datetime]) -> None:
     """The same for mails of which only this is known; their gaps stay, which hurts nobody."""
     if not uses:

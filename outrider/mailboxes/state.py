@@ -80,6 +80,21 @@ async def take_back_claims(db: Db, mails: Sequence[TakenBack]) -> None:
     )
 
 
+async def reopen(db: Db, mailbox_ids: Sequence[int], claimed_at: Sequence[datetime]) -> None:
+    """Let mailboxes send again at once that were claimed for mails which could not be made: there was no mail."""
+    await execute(
+        db,
+        """
+        UPDATE mailbox_states AS s
+           SET next_send_at = claim.claimed_at
+          FROM unnest(%(mailbox_ids)s::bigint[], %(claimed_at)s::timestamptz[]) AS claim (mailbox_id, claimed_at)
+         WHERE s.mailbox_id = claim.mailbox_id
+           AND s.last_sent_at = claim.claimed_at
+        """,
+        {"mailbox_ids": list(mailbox_ids), "claimed_at": list(claimed_at)},
+    )
+
+
 async def back_off(db: Db, mailbox_id: int, until: datetime, *, reason: str, is_failure: bool) -> None:
     """Let the mailbox wait; `is_failure` counts towards the longer waits and the verdict that it has failed."""
     await execute(

@@ -136,6 +136,17 @@ async def test_a_text_that_cannot_be_rendered_is_held_and_the_others_go(sending:
     assert [r["campaign_count"] for r in await sending.rows("SELECT campaign_count FROM mailbox_days")] == [1]
 
 
+async def test_leads_without_a_text_cost_their_mailbox_no_gap(sending: Sending) -> None:
+    await _campaign(sending, leads=6)
+    await sending.execute("UPDATE steps SET subject = '{%% if company_name %%}Fees{%% endif %%}'")
+    await sending.execute("UPDATE leads SET company_name = 'Hexly' WHERE email ~ '^lead[56]@'")
+    assert [await sending.round() for _ in range(6)] == [1, 1, 1, 1, 1, 0]  # all at one moment
+    assert [mail.recipient for mail in sending.sandbox.mails] == ["lead5@hexly.example"]
+    sending.clock.time += timedelta(minutes=3)
+    assert await sending.round() == 1
+    assert len(sending.sandbox.mails) == 2
+
+
 async def test_broken_syntax_is_held_with_its_error(sending: Sending) -> None:
     _, [lead], _ = await _campaign(sending)
     await sending.execute("UPDATE steps SET email_body = 'Hello {%% if first_name %%}'")

@@ -118,7 +118,7 @@ class Days:
                 attempt.step.id,
                 attempt.step.number,
                 world.now,
-                limits.next_due(attempt.campaign, attempt.following, world.now),
+                limits.next_due(attempt.campaign, attempt.lead, attempt.following, world.now),
             )
             for attempt in attempts
         ]
