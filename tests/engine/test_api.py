@@ -9,6 +9,7 @@ import pytest
 
 from outrider.campaigns import actions as campaigns
 from outrider.engine.outbound import Outbound
+from outrider.engine.recipients import RecipientLimits
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Links, Renderer
 from outrider.engine.senders import Senders
@@ -41,6 +42,7 @@ async def look(world: World) -> None:
         submitter=Submitter(),
         recorder=Recorder(Rollback(world.db), clock),  # type: ignore[arg-type]
         on_sent=lambda _mailbox_id, _raw: None,
+        recipients=world.recipients,
     )
     await outbound.send_due()
     await outbound.finish()
@@ -248,6 +250,23 @@ async def with_a_text_that_is_empty(world: World) -> int:
 async def at_a_step_for_a_person(world: World) -> int:
     campaign_id = await campaign_with_leads(world, count=1)
     await execute(world.db, "UPDATE steps SET type = 'MANUAL'")
+    return campaign_id
+
+
+@stands_still("LEAD", "MISSING_VARIABLE", "2026-03-02T10:00:00.000Z", "The lead has no title")
+async def with_a_gap_in_the_text(world: World) -> int:
+    campaign_id = await campaign_with_leads(world, count=1, on_missing_variable="hold")
+    await execute(world.db, "UPDATE steps SET email_body = 'Hello {{ title }}'")
+    return campaign_id
+
+
+@stands_still("LEAD", "RECIPIENT_DOMAIN", "2026-03-02T09:01:00.000Z", "hexly.example")
+async def with_one_company_only(world: World) -> int:
+    world.recipients = RecipientLimits(per_minute=1, per_hour=10)
+    campaign_id = await world.campaign([await world.mailbox(), await world.mailbox()])
+    await world.leads(campaign_id, 2)
+    assert len(await world.plan()) == 1
+    await world.settle()
     return campaign_id
 
 

@@ -1,4 +1,4 @@
-"""What events do beyond their mail: bounces that pause a campaign. Opens and clicks: tests/tracking."""
+"""What events do beyond their mail: opens and clicks that end a sequence, bounces that pause a campaign."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,9 @@ from outrider.campaigns.models import CampaignStatusChanged
 from outrider.engine import bounces
 from outrider.engine.bounces import Bounced
 from outrider.kit.db import Db, execute
+from outrider.kit.events import emit
 from outrider.mail.dsn import BounceKind
+from outrider.messages.models import LinkClicked, MessageOpened
 from tests.support.events import hearing
 from tests.support.world import World
 
@@ -45,6 +47,45 @@ async def _bounce(db: Db, bounced: Bounced, kind: str = "HARD") -> None:
         {"kind": kind, "at": bounced.at, "id": bounced.message_id},
     )
     await bounces.apply(db, [bounced])
+
+
+@pytest.mark.parametrize(
+    ("rule", "event", "expected"),
+    [
+        ("REPLY_TO_AN_EMAIL", "open", ("INPROGRESS", None)),
+        ("REPLY_TO_AN_EMAIL", "click", ("INPROGRESS", None)),
+        ("CLICK_ON_A_LINK", "open", ("INPROGRESS", None)),
+        ("CLICK_ON_A_LINK", "click", ("STOPPED", "CLICKED")),
+        ("OPEN_AN_EMAIL", "open", ("STOPPED", "OPENED")),
+        ("OPEN_AN_EMAIL", "click", ("STOPPED", "CLICKED")),
+        ("NEVER", "open", ("INPROGRESS", None)),
+        ("NEVER", "click", ("INPROGRESS", None)),
+    ],
+)
+async def test_the_rule_of_the_campaign_decides_what_ends_a_sequence(
+    world: World, rule: str, event: str, expected: tuple[str, str | None]
+) -> None:
+    """Answers: tests/engine/test_intake.py."""
+    campaign_id = await world.campaign([await world.mailbox()], steps=2, stop_lead_settings=rule)
+    [mail] = await world.sent(campaign_id)
+    place = (world.user_id, campaign_id, mail["campaign_lead_id"], mail["id"], world.now)
+    if event == "open":
+        await emit(world.db, MessageOpened(*place, is_first=True))
+    else:
+        await emit(world.db, LinkClicked(*place, url="https://a.example", is_first_of_link=True))
+    lead = await world.row("campaign_leads", mail["campaign_lead_id"])
+    assert (lead["status"], lead["hold_reason"]) == expected
+
+
+@pytest.mark.parametrize("status", ["COMPLETED", "PAUSED", "BLOCKED", "STOPPED"])
+async def test_who_is_not_on_the_way_stays_so_after_an_open(world: World, status: str) -> None:
+    campaign_id = await world.campaign([await world.mailbox()], steps=2, stop_lead_settings="OPEN_AN_EMAIL")
+    [mail] = await world.sent(campaign_id)
+    await world.change("campaign_leads", mail["campaign_lead_id"], status=status, hold_reason=None)
+    opened = MessageOpened(world.user_id, campaign_id, mail["campaign_lead_id"], mail["id"], world.now, is_first=True)
+    await emit(world.db, opened)
+    lead = await world.row("campaign_leads", mail["campaign_lead_id"])
+    assert (lead["status"], lead["hold_reason"]) == (status, None)
 
 
 async def test_a_campaign_pauses_when_the_share_of_bounced_leads_reaches_its_limit(world: World) -> None:

@@ -1,5 +1,6 @@
 """Mails on the wire: what they say, how they thread, and what becomes of them whatever the server says."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from outrider.kit.db import execute
 from outrider.messages import ledger
 from outrider.sandbox import GREYLISTED, LOGIN_BUSY, NO_SUCH_USER, QUOTA_EXCEEDED, SPAM_POLICY, Behaviour, Fault, Moment
+from outrider.sandbox.browser import links
 from outrider.tracking import tokens
 from tests.engine.sending import TRACKING_URL, Sending
 from tests.support import make
@@ -93,6 +95,34 @@ async def test_plain_text_has_no_html_no_pixel_and_no_rewritten_link(sending: Se
     assert mail.offers_one_click
     [message] = await sending.rows("SELECT is_open_tracked FROM messages")
     assert message["is_open_tracked"] is False
+
+
+@pytest.mark.parametrize(
+    ("body", "settings", "traps"),
+    [
+        ('<p>See <a href="https://x.example/">this</a> and <a href="https://y.example/">that</a></p>', [], 1),
+        ('<p>See <a href="https://x.example/">this</a></p>', ["DONT_LINK_CLICK"], 0),
+        ('<p>Write to <a href="mailto:us@ours.example">us</a></p>', [], 0),
+        ("Hello", [], 0),
+    ],
+)
+async def test_a_mail_with_counted_links_has_one_that_nobody_sees(
+    sending: Sending, body: str, settings: list[str], traps: int
+) -> None:
+    await _campaign(sending, track_settings=settings)
+    await sending.execute(f"UPDATE steps SET email_body = '{body}'")  # noqa: S608 - texts from above
+    await sending.round()
+    mail = sending.only_mail()
+    hidden = re.findall(
+        rf'<a href="{TRACKING_URL}(/c/[\w-]+)" style="display:none" aria-hidden="true" tabindex="-1"></a>', mail.html
+    )
+    assert len(hidden) == traps
+    [message] = await sending.rows("SELECT id FROM messages")
+    for path in hidden:
+        click = tokens.read_click(make.VAULT, path.removeprefix("/c/"))
+        assert click is not None
+        assert (click.message_id, click.is_trap) == (message["id"], True)
+        assert path not in "".join(links(mail.html))  # nor does anybody of the sandbox see it
 
 
 async def test_what_is_not_to_be_tracked_is_not(sending: Sending) -> None:
