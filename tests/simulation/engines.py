@@ -1,5 +1,6 @@
 """The engine as it lives and dies: it holds its leases by the real means, and may end at every seam of a turn."""
 
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 from outrider.engine.leases import Leases
@@ -71,10 +72,13 @@ class EngineProcess:
 class Between:
     """What may happen between two steps of a turn: the process dies, or somebody does something at that moment."""
 
-    def __init__(self, story: Story, *, death_rate: float) -> None:
+    def __init__(self, story: Story, interfere: Callable[[], Awaitable[None]], *, death_rate: float) -> None:
         self._story = story
+        self._interfere = interfere
         self._death_rate = death_rate
 
     async def __call__(self, moment: str) -> None:
         if self._story.happens(self._death_rate):
             raise Died(moment)
+        if moment == "a claim":  # later it is too late: the mail is on its way
+            await self._interfere()

@@ -21,15 +21,17 @@ _LONGEST = timedelta(days=120)
 _MOST_TURNS = 2_000
 _LAST_EDIT_AFTER = timedelta(days=8)
 _RENEW_EVERY = timedelta(hours=36)
+_INTERFERENCE = 0.05  # of the claims
 _LOOK_AT_REASONS = 0.25  # of the turns, and at the end
 
 
 @dataclass
 class Happening:
-    """Something that is not the engine's doing."""
+    """Something that is not the engine's doing. `may_hurry`: it may as well happen while a mail is prepared."""
 
     at: datetime
     act: Callable[[], Awaitable[None]]
+    may_hurry: bool = False
 
 
 @dataclass
@@ -56,7 +58,9 @@ class Run:
         self.servers = Servers(self.story, self.world, fault_rate=fault_rate)
         self.users = Users(self.story, self.world, self.database)
         self.clock = StandingClock(self.world.now)
-        self.between = Between(self.story, death_rate=0.0 if self.is_calm else dice.choice((0.0, 0.0, 0.05)))
+        self.between = Between(
+            self.story, self._interfere, death_rate=0.0 if self.is_calm else dice.choice((0.0, 0.0, 0.05))
+        )
         self._plan_edits()
         self.engine = await self._start_engine()
         try:
@@ -91,8 +95,20 @@ class Run:
         self._expect(self.world.now + _LAST_EDIT_AFTER, self.users.mend)
         self._expect(self.world.now + 2 * _LAST_EDIT_AFTER, self.users.mend)
 
-    def _expect(self, at: datetime, act: Callable[[], Awaitable[None]]) -> None:
-        heapq.heappush(self.happenings, (at, next(self.numbers), Happening(at, act)))
+    def _expect(self, at: datetime, act: Callable[[], Awaitable[None]], *, may_hurry: bool = False) -> None:
+        heapq.heappush(self.happenings, (at, next(self.numbers), Happening(at, act, may_hurry)))
+
+    async def _interfere(self) -> None:
+        """Somebody answers, opens or edits between the choice of a mail and its hand-over."""
+        if self.is_calm or not self.story.happens(_INTERFERENCE):
+            return
+        hurrying = next((each for each in sorted(self.happenings) if each[2].may_hurry), None)
+        if hurrying is None:
+            await self.users.hold()
+            return
+        self.happenings.remove(hurrying)
+        heapq.heapify(self.happenings)
+        await hurrying[2].act()
 
     async def _live(self) -> None:
         end = self.world.now + _LONGEST
@@ -119,7 +135,7 @@ class Run:
             pass
         for made in self.servers.submissions[before:]:
             for at, act in self.people.react(made):
-                self._expect(max(at, self.world.now), act)
+                self._expect(max(at, self.world.now), act, may_hurry=True)
         if self.story.happens(_LOOK_AT_REASONS):
             async with self.database.transaction() as db:
                 await invariants.look_at_reasons(db, self.world)

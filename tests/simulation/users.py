@@ -22,8 +22,13 @@ class Users:
 
     async def act(self) -> None:
         """One random change; what the product refuses is refused, and told."""
-        self._world.was_edited = True
-        act = self._story.random.choice(self._acts())
+        await self._try(self._story.random.choice((*self._holding(), *self._pacing())))
+
+    async def hold(self) -> None:
+        """A change that a mail must heed which is claimed and not handed over yet."""
+        await self._try(self._story.random.choice(self._holding()))
+
+    async def _try(self, act: Callable[[Db], Awaitable[None]]) -> None:
         self._story.tell(self._world.now, f"somebody wants to {act.__name__.strip('_').replace('_', ' ')}")
         try:
             async with self._database.transaction() as db:
@@ -34,18 +39,23 @@ class Users:
             async with self._database.transaction() as db:
                 await learn_leads(db, self._world)
 
-    def _acts(self) -> tuple[Callable[[Db], Awaitable[None]], ...]:
+    def _holding(self) -> tuple[Callable[[Db], Awaitable[None]], ...]:
         return (
             self._pause_a_campaign,
-            self._start_the_campaigns,
-            self._change_a_schedule,
             self._pause_a_lead,
-            self._resume_a_lead,
             self._unsubscribe_a_lead,
             self._delete_a_lead,
             self._block_a_domain,
             self._remove_a_mailbox,
             self._suspend_a_mailbox,
+        )
+
+    def _pacing(self) -> tuple[Callable[[Db], Awaitable[None]], ...]:
+        """These act from the next planning on (product behaviour 1.10)."""
+        return (
+            self._start_the_campaigns,
+            self._change_a_schedule,
+            self._resume_a_lead,
             self._change_a_cap,
             self._add_leads,
         )

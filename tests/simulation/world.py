@@ -72,7 +72,6 @@ class World:
     barred_addresses: dict[str, str] = field(default_factory=dict)
     paused_campaigns: set[int] = field(default_factory=set)
     reallocated: set[int] = field(default_factory=set)
-    was_edited: bool = False
     lead_count: int = 0
 
     def why_barred(self, campaign_lead_id: int, address: str) -> str | None:
