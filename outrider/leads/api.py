@@ -9,7 +9,7 @@ from starlette.responses import Response
 from outrider.campaigns.store import load_campaign, lock_campaign
 from outrider.kit.http import Api, Context, Ctx, PathId, reply
 from outrider.kit.pagination import Page, paging
-from outrider.leads import actions, addition, listing, reasons, store, wire, wire_add
+from outrider.leads import actions, addition, listing, reallocation, reasons, store, wire, wire_add
 from outrider.leads.emails import email_key
 from outrider.leads.models import CannotResume, DocumentedFailure, LeadListNotFound, LeadNotFound
 from outrider.leads.reasons import Reason
@@ -116,6 +116,13 @@ async def list_campaigns_of_lead(ctx: Ctx, lead_id: LeadId) -> Response:
         raise LeadNotFound
     rows = await listing.list_memberships(ctx.db, ctx.user_id, lead_id, client_id=ctx.client_id)
     return reply(wire.campaigns_of_lead(rows))
+
+
+@api.post("/campaigns/{campaign_id}/reallocate-leads")
+async def reallocate_leads(ctx: Ctx, campaign_id: PathId) -> Response:
+    """Give leads of mailboxes that cannot send to the campaign's other mailboxes"""
+    moved = await reallocation.reallocate(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id, now=ctx.now)
+    return reply({"ok": True, "result": moved})
 
 
 @api.post("/campaigns/{campaign_id}/leads/{leadId}/pause")

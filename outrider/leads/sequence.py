@@ -23,7 +23,7 @@ async def follow_steps(db: Db, events: Sequence[StepsChanged]) -> None:
     for event in events:
         if not event.is_emptied:
             await progress.forget_text_holds(db, event.user_id, campaign_id=event.campaign_id)
-            await _follow_sequence(db, event.user_id, event.campaign_id, now=event.at)
+            await follow_dates(db, event.user_id, event.campaign_id, now=event.at)
 
 
 async def follow_rule(db: Db, events: Sequence[MissingVariableRuleChanged]) -> None:
@@ -35,7 +35,7 @@ async def follow_start(db: Db, events: Sequence[CampaignStatusChanged]) -> None:
     """Steps may have been added while the campaign was at rest."""
     for event in events:
         if event.current is CampaignStatus.ACTIVE:
-            await _follow_sequence(db, event.user_id, event.campaign_id, now=event.at)
+            await follow_dates(db, event.user_id, event.campaign_id, now=event.at)
 
 
 async def follow_mailboxes(db: Db, events: Sequence[MailboxRemoved]) -> None:
@@ -45,7 +45,7 @@ async def follow_mailboxes(db: Db, events: Sequence[MailboxRemoved]) -> None:
         await _release(db, event)
 
 
-async def _follow_sequence(db: Db, user_id: int, campaign_id: int, *, now: datetime) -> None:
+async def follow_dates(db: Db, user_id: int, campaign_id: int, *, now: datetime) -> None:
     """Every lead in mid-sequence gets the date of what is now its next step.
 
     Without a step left it is COMPLETED. One that was COMPLETED only because the steps ran out goes on if the campaign
@@ -143,16 +143,18 @@ async def _follow_sequence(db: Db, user_id: int, campaign_id: int, *, now: datet
 
 
 async def _reallocate(db: Db, event: MailboxRemoved) -> None:
-    """Leads in mid-sequence go on from the campaign's other mailboxes, spread evenly over them."""
+    """Leads in mid-sequence go on from the campaign's other mailboxes, those that can send, spread evenly over them."""
     await execute(
         db,
         """
         WITH senders AS (
             SELECT campaign_mailboxes.mailbox_id,
-                   row_number() OVER (ORDER BY campaign_mailboxes.mailbox_id) - 1 AS position,
-                   count(*) OVER () AS sender_count
+                   row_number() OVER (PARTITION BY sends ORDER BY campaign_mailboxes.mailbox_id) - 1 AS position,
+                   count(*) OVER (PARTITION BY sends) AS sender_count,
+                   rank() OVER (ORDER BY sends DESC) AS preference
             FROM campaign_mailboxes
             JOIN mailboxes ON mailboxes.id = campaign_mailboxes.mailbox_id
+            CROSS JOIN LATERAL (SELECT mailboxes.is_smtp_success AND NOT mailboxes.is_suspended AS sends) AS state
             WHERE campaign_mailboxes.user_id = %(user_id)s
               AND campaign_mailboxes.campaign_id = %(campaign_id)s
               AND mailboxes.deleted_at IS NULL
@@ -168,7 +170,7 @@ async def _reallocate(db: Db, event: MailboxRemoved) -> None:
         SET mailbox_id = senders.mailbox_id,
             updated_at = %(now)s
         FROM orphans
-        JOIN senders ON senders.position = orphans.position %% senders.sender_count
+        JOIN senders ON senders.preference = 1 AND senders.position = orphans.position %% senders.sender_count
         WHERE m.id = orphans.id
         """,
         {

@@ -379,7 +379,8 @@ _IS_STRANDED: LiteralString = """
 async def release_idle(db: Db) -> None:
     """Drop mails that wait for another try in vain, for nobody ever took them.
 
-    The lead has left its sequence, the mailbox its campaign, or the step was removed or has variants now: then the lead
+    The lead has left its sequence or has another mailbox, the mailbox its campaign, or the step was removed or has
+    variants now: then the lead
     gets what stands in the sequence. A variant that was deleted goes on for those who are on it.
     """
     await execute(
@@ -394,6 +395,8 @@ async def release_idle(db: Db) -> None:
                                  WHERE cl.id = d.campaign_lead_id AND cl.status IN ('STARTED', 'INPROGRESS'))
                     OR NOT EXISTS (SELECT FROM campaign_mailboxes AS cm
                                     WHERE cm.campaign_id = d.campaign_id AND cm.mailbox_id = d.mailbox_id)
+                    OR EXISTS (SELECT FROM campaign_leads AS cl
+                                WHERE cl.id = d.campaign_lead_id AND cl.mailbox_id <> d.mailbox_id)
                     OR NOT EXISTS (SELECT FROM steps WHERE steps.id = m.step_id AND steps.deleted_at IS NULL)
                     OR (m.variant_id IS NULL
                         AND EXISTS (SELECT FROM variants AS v

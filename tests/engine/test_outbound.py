@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 
 from outrider.kit.db import execute
+from outrider.leads.reallocation import reallocate
 from outrider.messages import ledger
 from outrider.sandbox import GREYLISTED, LOGIN_BUSY, NO_SUCH_USER, QUOTA_EXCEEDED, SPAM_POLICY, Behaviour, Fault, Moment
 from outrider.sandbox.browser import links
+from outrider.sandbox.faults import Refusal
 from outrider.tracking import tokens
 from tests.engine.sending import TRACKING_URL, Sending
 from tests.support import make
@@ -419,3 +421,80 @@ async def test_the_way_out_by_mail_is_an_address_whatever_the_mailbox_is_called(
     await sending.round()
     ways = sending.only_mail().unsubscribe_addresses
     assert any(way.startswith("mailto:what%3F%26100%25@ours.example?subject=unsubscribe%20") for way in ways)
+
+
+async def test_a_lead_with_a_new_mailbox_keeps_its_thread(sending: Sending) -> None:
+    """Its first mailbox was disconnected; what waited there for another try goes from the new one too."""
+    campaign_id, leads, broken = await _campaign(sending, leads=2, steps=2)
+    await sending.round()
+    sending.clock.time += timedelta(minutes=5)
+    sending.sandbox.faults.add(Fault(Moment.RCPT, answer=GREYLISTED, times=1))
+    await sending.round()
+    async with sending.database.transaction() as db:
+        world = await sending.world(db)
+        other = await sending.mailbox(world)
+        await make.attach(db, sending.user_id, campaign_id, other)
+        await world.change("mailboxes", broken, is_smtp_success=False)
+        moved = await reallocate(db, sending.user_id, campaign_id, client_id=None, now=sending.clock.time)
+        await ledger.release_idle(db)
+    assert moved == 2
+    sending.clock.time += timedelta(days=1)
+    await sending.rounds(4, every=timedelta(minutes=5))
+    first, *later = sending.sandbox.mails
+    assert {(await sending.row("campaign_leads", lead))["mailbox_id"] for lead in leads} == {other}
+    [follow_up] = [mail for mail in later if mail.recipient == first.recipient]
+    assert (follow_up.subject, follow_up.in_reply_to) == (f"Re: {first.subject}", first.message_id)
+    assert follow_up.references == (first.message_id,)
+    assert follow_up.envelope_sender != first.envelope_sender
+    assert len({(mail.recipient, mail.subject) for mail in sending.sandbox.mails}) == len(sending.sandbox.mails)
+
+
+@pytest.mark.parametrize(
+    ("moment", "answer"),
+    [
+        (Moment.MAIL, Refusal(421, "4.7.0", "Try again later, closing connection")),
+        (Moment.MAIL, Refusal(450, "4.3.2", "System not accepting mail from you now")),
+        (Moment.MAIL, Refusal(451, "4.3.2", "Service unavailable")),
+        (Moment.LOGIN, LOGIN_BUSY),
+    ],
+)
+async def test_a_mailbox_learns_how_long_its_provider_wants_to_be_left_alone(
+    sending: Sending, moment: Moment, answer: Refusal
+) -> None:
+    _, _, mailbox_id = await _campaign(sending, leads=2, start_hour="00:00", end_hour="23:59")
+    sending.sandbox.faults.add(Fault(moment, answer=answer, times=4))
+    waits = []
+    for _ in range(4):
+        assert await sending.round() == 1
+        state = await sending.row("mailbox_states", mailbox_id)
+        waits.append((state["backoff_until"] - sending.clock.time) / timedelta(minutes=1))
+        sending.clock.time = state["backoff_until"] + timedelta(minutes=1)  # the gap of the campaign is over too
+    assert waits in ([5, 15, 60, 60], [1, 5, 15, 60])  # the latter where the connection is to blame
+    await sending.round()
+    state = await sending.row("mailbox_states", mailbox_id)
+    assert (state["backoff_until"], state["backoff_step"]) == (None, 0)
+    assert len(sending.sandbox.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("moment", "answer"),
+    [
+        (Moment.MAIL, Refusal(550, "5.4.5", "Daily user sending limit exceeded")),
+        (Moment.DOT, Refusal(550, "5.4.5", "Daily user sending limit exceeded")),
+        (Moment.MAIL, Refusal(452, "4.2.2", "Mailbox full")),  # the sender's own
+        (Moment.RCPT, Refusal(550, "5.1.90", "You have reached your daily limit for message recipients")),
+    ],
+)
+async def test_every_way_to_say_that_the_quota_is_spent_waits_for_tomorrow(
+    sending: Sending, moment: Moment, answer: Refusal
+) -> None:
+    _, [lead], mailbox_id = await _campaign(sending)
+    sending.sandbox.faults.add(Fault(moment, answer=answer, times=1))
+    await sending.round()
+    state = await sending.row("mailbox_states", mailbox_id)
+    assert state["backoff_until"] == sending.clock.time.replace(hour=0) + timedelta(days=1)
+    assert (await sending.row("campaign_leads", lead))["status"] == "STARTED"
+    assert await sending.rows("SELECT id FROM block_list") == []
+    sending.clock.time = state["backoff_until"].replace(hour=9)
+    await sending.rounds(2, every=timedelta(minutes=5))
+    assert len(sending.sandbox.mails) == 1
