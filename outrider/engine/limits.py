@@ -27,13 +27,15 @@ def jitter(*parts: object) -> timedelta:
 def ready_at(pair: Pair, campaign: CampaignFacts, window: Window) -> datetime:
     """Return when this campaign may next use this mailbox inside the open window.
 
-    The first mail of a day waits for a part of the gap, so that mailboxes do not all start on the stroke of the hour.
+    The first mail of a day waits for a part of the gap, so that mailboxes do not all start on the stroke of the hour,
+    nor at the moment for which a start was asked.
     """
-    earliest = max(window.opens_at, pair.next_send_at or window.opens_at)
-    if pair.last_sent_at is not None and pair.last_sent_at >= window.opens_at:
+    opens_at = max(window.opens_at, campaign.schedule_start_time or window.opens_at)
+    earliest = max(opens_at, pair.next_send_at or opens_at)
+    if pair.last_sent_at is not None and pair.last_sent_at >= opens_at:
         return earliest
     gap = timedelta(minutes=campaign.min_time_between_emails)
-    return max(earliest, window.opens_at + gap * fraction("first", campaign.id, pair.mailbox_id, window.day))
+    return max(earliest, opens_at + gap * fraction("first", campaign.id, pair.mailbox_id, window.day))
 
 
 def next_for_campaign(campaign: CampaignFacts, mailbox_id: int, now: datetime) -> datetime:

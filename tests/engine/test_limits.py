@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outrider.engine import limits
-from tests.engine.facts import NOW, campaign, mailbox, pair
+from tests.engine.facts import NOW, campaign, lead, mailbox, pair, step
 
 
 @given(st.integers(), st.integers())
@@ -63,3 +63,35 @@ def test_new_leads_get_what_the_share_of_follow_ups_leaves(
 ) -> None:
     box = mailbox(max_email_per_day=40, today_count=sent, today_follow_up_count=follow_ups)
     assert limits.room_for_new_leads(box, reserved, percentage) == room
+
+
+def test_mailboxes_do_not_all_start_at_the_moment_that_was_asked_for() -> None:
+    start = NOW + timedelta(minutes=7)
+    spring = campaign(min_time_between_emails=60, schedule_start_time=start)
+    window = spring.schedule and spring.schedule.window_at(NOW)
+    assert window is not None
+    starts = [limits.ready_at(pair(mailbox_id=each), spring, window) for each in range(50)]
+    assert all(start <= each < start + timedelta(minutes=60) for each in starts)
+    assert len(set(starts)) == 50
+    next_day = spring.schedule and spring.schedule.window_at(NOW + timedelta(days=1))
+    assert next_day is not None
+    assert limits.ready_at(pair(), spring, next_day) < next_day.opens_at + timedelta(minutes=60)
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(1, 120))
+def test_nothing_is_sent_on_a_round_second(campaign_id: int, mailbox_id: int, gap: int) -> None:
+    spring = campaign(id=campaign_id, min_time_between_emails=gap)
+    window = spring.schedule and spring.schedule.window_at(NOW)
+    assert window is not None
+    moments = [
+        limits.ready_at(pair(campaign_id, mailbox_id), spring, window),
+        limits.next_for_campaign(spring, mailbox_id, NOW),
+        limits.next_for_mailbox(mailbox(id=mailbox_id, time_to_wait_minutes=gap), campaign_id, NOW),
+    ]
+    assert all(moment.microsecond for moment in moments)
+
+
+@pytest.mark.parametrize(("gap", "minutes"), [(20, 20), (1, 1), (0, 1)])
+def test_a_follow_up_without_delay_waits_for_the_gap_and_never_goes_in_the_same_minute(gap: int, minutes: int) -> None:
+    due_at = limits.next_due(campaign(min_time_between_emails=gap), lead(), step(2, delay_days=0), NOW)
+    assert due_at == NOW + timedelta(minutes=minutes)
