@@ -1,16 +1,17 @@
-"""`python -m benchmarks [b1] [b3] [--leads N] [--json]`: exit status 1 if a must is missed, 2 if one cannot run."""
+"""`python -m benchmarks [NAME …] [--leads N] [--json]`: exit status 1 if a must is missed, 2 if one cannot run."""
 
 import argparse
 import json
 import sys
 from collections.abc import Callable
 
-from benchmarks import importing, sending
+from benchmarks import claiming, importing, sending
 from benchmarks.harness import CannotMeasure, Measurement
 
 _BENCHMARKS: dict[str, tuple[Callable[[int], list[Measurement]], int, int]] = {
     "b1": (sending.measure, 20_000, sending.FULL),
     "b3": (importing.measure, 50_000, importing.FULL),
+    "b6": (claiming.measure, claiming.FULL, claiming.FULL),
 }
 """By name: what measures, how many leads by default, how many in full size."""
 
