@@ -57,13 +57,17 @@ _ROWS: tuple[tuple[LiteralString, LiteralString], ...] = (
     ("mailbox_states", f"this.mailbox_id IN ({_MAILBOXES})"),
     ("mailbox_days", f"this.mailbox_id IN ({_MAILBOXES}) AND this.day >= %(now)s::date - 2"),
     (
-        "campaign_leads",  # those of a campaign that is started anew may go on where there were no more steps
+        # Leads that have ended: where a campaign is started anew they may go on, in an A/B test they have decided.
+        "campaign_leads",
         f"""
         (this.campaign_id IN ({_CAMPAIGNS}) AND this.status IN ('STARTED', 'INPROGRESS', 'PAUSED'))
         OR (this.campaign_id IN (SELECT id FROM pg_temp.campaigns WHERE status = 'COMPLETED')
             AND this.status = 'COMPLETED')
+        OR this.campaign_id IN (SELECT campaign_id FROM pg_temp.steps
+                                 WHERE variant_distribution_type = 'AI_EQUAL' AND deleted_at IS NULL)
         """,  # noqa: S608 - constants
     ),
+    ("categories", "this.id IN (SELECT category_id FROM pg_temp.campaign_leads)"),
     ("leads", "this.id IN (SELECT lead_id FROM pg_temp.campaign_leads)"),
     ("block_list", "this.user_id = %(user_id)s"),
     ("dispatches", f"this.campaign_lead_id IN ({_LEADS})"),
