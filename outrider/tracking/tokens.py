@@ -17,6 +17,7 @@ _UNSUBSCRIBE = "tracking.unsubscribe"
 _SIGNATURE_SIZE = 16
 _ID = struct.Struct(">Q")
 _IDS = struct.Struct(">QQ")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def read_unsubscribe(vault: Vault, token: str) -> Unsubscribe | None:
 
 def _seal(vault: Vault, purpose: str, payload: bytes) -> str:
     signature = vault.sign(payload, purpose=purpose)
-    return base64.urlsafe_b64encode(signature + payload).rstrip(b"=").decode()
+    return binascii.b2a_base64(signature + payload, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def _unseal(vault: Vault, purpose: str, token: str) -> bytes | None:
