@@ -110,7 +110,7 @@ def is_sender_field(name: str) -> bool:
 
 
 def is_blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and (not value or value.isspace()))  # makes no other text
 
 
 def as_text(value: object) -> str:
