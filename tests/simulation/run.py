@@ -20,6 +20,7 @@ from tests.support.database import Cleaner
 _LONGEST = timedelta(days=120)
 _MOST_TURNS = 2_000
 _LAST_EDIT_AFTER = timedelta(days=8)
+_MOST_MENDED = 10  # at the end
 _RENEW_EVERY = timedelta(hours=36)
 _INTERFERENCE = 0.05  # of the claims
 _LOOK_AT_REASONS = 0.25  # of the turns, and at the end
@@ -112,14 +113,18 @@ class Run:
 
     async def _live(self) -> None:
         end = self.world.now + _LONGEST
-        renewed_at = self.world.now
+        renewed_at, mended = self.world.now, 0
         for _ in range(_MOST_TURNS):
             await self._turn()
             moment = await self.engine.rehearsal.next_moment()
             following = min((at for at, _, _ in self.happenings), default=None)
             upcoming = min((each for each in (moment, following) if each), default=None)
             if upcoming is None or upcoming > end:
-                return
+                if self.is_calm or mended >= _MOST_MENDED:
+                    return
+                mended += 1  # a password that was refused after the last look of a person waits for another
+                await self.users.mend()
+                continue
             await self._probe(upcoming)
             self._move_to(upcoming)
             if upcoming - renewed_at > _RENEW_EVERY:

@@ -44,9 +44,10 @@ async def mailbox(db: Db, user_id: int, **given: Any) -> int:
         "is_suspended": False,
         "now": NOW,
     }
-    mailbox_id = await mailboxes.insert_mailbox(db, {**values, **given, "user_id": user_id})
+    values = {**values, **given, "user_id": user_id}
+    mailbox_id = await mailboxes.insert_mailbox(db, values)
     assert mailbox_id is not None
-    await mailboxes.insert_state(db, user_id, mailbox_id, now=NOW)
+    await mailboxes.insert_state(db, user_id, mailbox_id, now=values["now"])
     return mailbox_id
 
 
