@@ -187,7 +187,10 @@ async def hand_over(db: Db, message_ids: Sequence[int], engine_id: UUID, now: da
 
 
 async def release(db: Db, message_ids: Sequence[int]) -> set[int]:
-    """Remove claimed mails that were not handed over, so that their leads are due again; returns those removed."""
+    """Remove claimed mails that were not handed over, so that their leads are due again; returns those removed.
+
+    A text that was written while somebody else took the claim away goes, too: it would stand in the way of the next.
+    """
     rows = await fetch_dicts(
         db,
         """
@@ -198,8 +201,9 @@ async def release(db: Db, message_ids: Sequence[int]) -> set[int]:
             RETURNING message_id
         ), unwritten AS (
             DELETE FROM messages AS m
-             USING gone
-             WHERE m.id = gone.message_id
+             WHERE m.id = ANY(%(ids)s)
+               AND m.status = 'QUEUED'
+               AND NOT EXISTS (SELECT FROM dispatches AS d WHERE d.message_id = m.id AND d.state <> 'CLAIMED')
         )
         SELECT message_id FROM gone
         """,

@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import pytest
+
 from outrider.engine import record, recovery
 from outrider.engine.record import Result
 from outrider.engine.rounds import Attempt
@@ -265,3 +267,28 @@ async def test_a_lead_that_got_another_mailbox_while_its_mail_was_on_its_way_kee
     await _record(sending, attempt, TAKEN)
     row = await sending.row("campaign_leads", lead)
     assert (row["status"], row["mailbox_id"]) == ("INPROGRESS", other)
+
+
+async def test_a_claim_that_is_taken_away_while_its_text_is_written_leaves_nothing_behind(sending: Sending) -> None:
+    """The other engine does not see the text, for it is not committed; nobody else would ever remove it."""
+    await _campaign(sending)
+    outbound = sending.outbound()
+    claimed = await outbound.claim_due()
+    waiting = asyncio.Event()
+    write = ledger.write
+
+    async def write_slowly(*given: object) -> set[int]:
+        written = await write(*given)  # type: ignore[arg-type]
+        waiting.set()
+        await _take_over(sending)
+        return written
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "write", write_slowly)
+        assert await outbound.prepare(claimed) == []
+    assert waiting.is_set()
+    assert await sending.rows("SELECT id FROM messages") == []
+    sending.clock.time += timedelta(minutes=5)
+    assert await sending.round() == 1
+    assert len(sending.sandbox.mails) == 1
+    assert await _counts(sending) == (1, 1)
