@@ -178,12 +178,6 @@ class Outbound:
             log.exception("a submission failed", message_id=attempt.message_id, mailbox_id=attempt.mailbox_id)
             return _INTERRUPTED
 
-    async def settle(self) -> None:
-        """Wait until what is being handed over now is recorded."""
-        if self._in_flight:
-            await asyncio.wait(set(self._in_flight))
-        await self._recorder.join()
-
     async def finish(self, *, seconds: float | None = None) -> None:
         """Wait for the mails that are being handed over; what takes longer than this is given up."""
         if self._in_flight:

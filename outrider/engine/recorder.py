@@ -23,7 +23,6 @@ log = get_logger("engine")
 
 _AT_MOST = 500
 _GATHER_SECONDS = 0.02  # nobody waits for an outcome but the mailbox, which has a pause anyway
-_GATHER_TURNS = 4  # as long as more come in: many cost little more than few
 _RETRY_SECONDS = 1.0
 
 
@@ -42,12 +41,9 @@ class Recorder:
         """Store results until cancelled."""
         while True:
             results = [await self._results.get()]
-            for _ in range(_GATHER_TURNS):
-                await asyncio.sleep(_GATHER_SECONDS)
-                if self._results.empty():
-                    break
-                while len(results) < _AT_MOST and not self._results.empty():
-                    results.append(self._results.get_nowait())
+            await asyncio.sleep(_GATHER_SECONDS)
+            while len(results) < _AT_MOST and not self._results.empty():
+                results.append(self._results.get_nowait())
             await self._store(results)
             for _ in results:
                 self._results.task_done()

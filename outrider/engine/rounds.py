@@ -150,8 +150,6 @@ class Round:
         return self.recipients.free_at(self.recent_mails.get((lead.campaign_id, lead.domain), ()))
 
     def sender_domain_is_free(self, pair: Pair) -> bool:
-        if not self.sender_domains:
-            return True
         case = self.case(pair.campaign_id, mailbox=self.mailboxes[pair.mailbox_id])
         return gates.sender_domain_is_free(case) is None
 

@@ -42,7 +42,7 @@ T = TypeVar("T")
 _BEAT_SECONDS = 2.0
 _IDLE_SECONDS = (0.02, 1.0)  # between two looks at what is due: never less, never more, on the wall
 _IDLE_VIRTUAL_SECONDS = 20.0
-_ROUND_PAUSE_SECONDS = (0.02, 0.15)  # so that a round has enough mails to be worth its statements: see _send_until
+_ROUND_PAUSE_SECONDS = 0.02  # so that a round has enough mails to be worth its statements
 _SURVEY_VIRTUAL_SECONDS = 60.0
 _SURVEY_SECONDS = (0.5, 5.0)
 _RECONNECT_VIRTUAL_SECONDS = 30.0
@@ -135,11 +135,7 @@ class Engine:
         )
 
     async def _send_until(self, stop: asyncio.Event, outbound: Outbound) -> None:
-        """Round after round; the next one is planned while the mails of the last are written and handed over.
-
-        A round with many mails costs little more than one with few. So what servers say at once is recorded first: it
-        frees mailboxes for the next round.
-        """
+        """Round after round; the next one is planned while the mails of the last are written and handed over."""
         claimed: list[Attempt] = []
         while not stop.is_set():
             async with asyncio.TaskGroup() as group:
@@ -147,12 +143,7 @@ class Engine:
                 planning = group.create_task(_guarded(outbound.claim_due))
             claimed = planning.result() or []
             idle = _clamp(_IDLE_VIRTUAL_SECONDS / self._clock.speed, _IDLE_SECONDS)
-            if claimed:
-                at_least, at_most = _ROUND_PAUSE_SECONDS
-                await _first_to_end(outbound.settle(), asyncio.sleep(at_most))
-                await asyncio.sleep(at_least)
-            else:
-                await asyncio.sleep(idle)
+            await asyncio.sleep(_ROUND_PAUSE_SECONDS if claimed else idle)
         await _guarded(partial(outbound.start, claimed))
 
     async def _reconnect(self, engine_id: UUID) -> None:
