@@ -47,6 +47,16 @@ class Ready:
     rendered: Rendered
     handover: ledger.Handover
 
+    def answered(self, outcome: Outcome, at: datetime) -> Result:
+        """What the server said to it."""
+        return Result(
+            attempt=self.attempt,
+            outcome=outcome,
+            at=at,
+            tries=self.handover.attempt_count - 1,
+            first_tried_at=self.handover.first_tried_at,
+        )
+
 
 class Outbound:
     """Sends what is due from the mailboxes of one engine."""
@@ -150,17 +160,11 @@ class Outbound:
             await _hold(db, {attempt.lead.id: _UNFORESEEN}, until=self._clock.now() + _LOOK_AGAIN)
 
     async def _submit(self, ready: Ready) -> None:
-        attempt = ready.attempt
-        result = Result(
-            attempt=attempt,
-            outcome=await self._outcome(ready),
-            at=self._clock.now(),
-            tries=ready.handover.attempt_count - 1,
-            first_tried_at=ready.handover.first_tried_at,
-        )
+        outcome = await self._outcome(ready)
+        result = ready.answered(outcome, self._clock.now())
         self._recorder.put(result)
         if record.is_taken(result):
-            self._on_sent(attempt.mailbox_id, ready.rendered.data)
+            self._on_sent(ready.attempt.mailbox_id, ready.rendered.data)
 
     async def _outcome(self, ready: Ready) -> Outcome:
         attempt = ready.attempt

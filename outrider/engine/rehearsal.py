@@ -72,16 +72,7 @@ class Rehearsal:
         return await self._outbound.prepare(claimed)
 
     def submit(self, ready: Sequence[Ready]) -> list[Result]:
-        return [
-            Result(
-                attempt=mail.attempt,
-                outcome=self._submit(mail),
-                at=self.clock.now(),
-                tries=mail.handover.attempt_count - 1,
-                first_tried_at=mail.handover.first_tried_at,
-            )
-            for mail in ready
-        ]
+        return [mail.answered(self._submit(mail), self.clock.now()) for mail in ready]
 
     async def record(self, results: Sequence[Result]) -> Sequence[Result]:
         if results:

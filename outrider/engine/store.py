@@ -372,14 +372,7 @@ async def list_waits(db: Db, pairs: Sequence[Pair], now: datetime) -> list[Wait]
 
 async def lock_sender_domains(db: Db, user_ids: Iterable[int]) -> None:
     """Plan campaigns with `domain_level_rate_limit` of these accounts alone: they share their domains."""
-    await fetch_dicts(
-        db,
-        """
-        SELECT pg_advisory_xact_lock(%(key)s, (user_id %% 2147483647)::integer)
-          FROM unnest(%(user_ids)s::bigint[]) AS user_id
-        """,
-        {"key": _DOMAINS_LOCK, "user_ids": sorted(user_ids)},
-    )
+    await _lock_each(db, _DOMAINS_LOCK, user_ids)
 
 
 async def list_sender_domains(db: Db, campaign_ids: Sequence[int]) -> list[SenderDomain]:
@@ -458,13 +451,18 @@ async def list_recent_mails(
 
 async def lock_campaigns(db: Db, campaign_ids: Iterable[int]) -> None:
     """Plan these campaigns alone until the end of the transaction, so that their caps and shares are exact."""
+    await _lock_each(db, _PLANNING_LOCK, campaign_ids)
+
+
+async def _lock_each(db: Db, key: int, ids: Iterable[int]) -> None:
+    """In the same order for everybody, so that nobody waits for somebody who waits for him."""
     await fetch_dicts(
         db,
         """
-        SELECT pg_advisory_xact_lock(%(key)s, (campaign_id %% 2147483647)::integer)
-          FROM unnest(%(campaign_ids)s::bigint[]) AS campaign_id
+        SELECT pg_advisory_xact_lock(%(key)s, (id %% 2147483647)::integer)
+          FROM unnest(%(ids)s::bigint[]) AS id
         """,
-        {"key": _PLANNING_LOCK, "campaign_ids": sorted(campaign_ids)},
+        {"key": key, "ids": sorted(ids)},
     )
 
 
