@@ -6,6 +6,7 @@ and recorded many at a time. One broken mailbox, text or message never stops the
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -34,6 +35,7 @@ from outrider.messages import ledger
 log = get_logger("engine")
 
 _LOOK_AGAIN = timedelta(hours=1)
+_ROUND_SECONDS = 0.1
 _NO_SERVER = Rejected(None, None, "The mailbox has no SMTP server. Set one.", Scope.SENDER, Reason.NOT_SUPPORTED)
 _UNFORESEEN = Hold("UNFORESEEN", "This mail could not be prepared. The log of the engine says why.")
 _INTERRUPTED = Unknown(None, None, "The submission failed in an unforeseen way.", Scope.CONNECTION, Reason.OTHER)
@@ -88,9 +90,18 @@ class Outbound:
         self._in_flight: set[asyncio.Task[None]] = set()
 
     async def send_due(self) -> int:
-        """One round: claim what is due, then start it; returns how many were claimed."""
+        """One round: claim what is due and hand it over; returns how many were claimed.
+
+        It waits a moment for the answers to be stored: mailboxes are free again then, and the next round, which costs
+        the same statements for one mail as for a hundred, is as large as it can be. Servers that take longer than that
+        are waited for by nobody.
+        """
         attempts = await self.claim_due()
         await self.start(attempts)
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=_ROUND_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._recorder.join(), _ROUND_SECONDS)
         return len(attempts)
 
     async def claim_due(self) -> list[Attempt]:

@@ -6,6 +6,7 @@ is known is never turned into a doubt.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import psycopg
 
@@ -22,7 +23,7 @@ from outrider.messages.models import MessageStatus, Outcome
 log = get_logger("engine")
 
 _AT_MOST = 500
-_GATHER_SECONDS = 0.02  # nobody waits for an outcome but the mailbox, which has a pause anyway
+_GATHER_SECONDS = 0.05  # unless nobody is missing: only the mailbox waits for an outcome, and has a pause anyway
 _RETRY_SECONDS = 1.0
 
 
@@ -33,6 +34,7 @@ class Recorder:
         self._database = database
         self._clock = clock
         self._results: asyncio.Queue[Result] = asyncio.Queue()
+        self._are_all_here = asyncio.Event()
 
     def put(self, result: Result) -> None:
         self._results.put_nowait(result)
@@ -41,7 +43,9 @@ class Recorder:
         """Store results until cancelled."""
         while True:
             results = [await self._results.get()]
-            await asyncio.sleep(_GATHER_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._are_all_here.wait(), _GATHER_SECONDS)
+            self._are_all_here.clear()
             while len(results) < _AT_MOST and not self._results.empty():
                 results.append(self._results.get_nowait())
             await self._store(results)
@@ -50,6 +54,7 @@ class Recorder:
 
     async def join(self) -> None:
         """Wait until everything is stored."""
+        self._are_all_here.set()
         await self._results.join()
 
     async def _store(self, results: Sequence[Result]) -> None:

@@ -23,7 +23,7 @@ from outrider.engine.texts import Texts, Which
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
 
-MOST_MAILS = 100  # of one round; the next round is planned while these are written and handed over
+MOST_MAILS = 100  # of one round, so that what is claimed is handed over soon
 
 
 @dataclass(frozen=True, slots=True)

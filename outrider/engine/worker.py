@@ -7,7 +7,6 @@ a lease that was lost; only what servers have said is kept until it is stored.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -24,7 +23,6 @@ from outrider.engine.recipients import RecipientLimits
 from outrider.engine.reconnect import reconnect
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Links, Renderer
-from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Senders
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault
@@ -42,7 +40,6 @@ T = TypeVar("T")
 _BEAT_SECONDS = 2.0
 _IDLE_SECONDS = (0.02, 1.0)  # between two looks at what is due: never less, never more, on the wall
 _IDLE_VIRTUAL_SECONDS = 20.0
-_ROUND_PAUSE_SECONDS = 0.02  # so that a round has enough mails to be worth its statements
 _SURVEY_VIRTUAL_SECONDS = 60.0
 _SURVEY_SECONDS = (0.5, 5.0)
 _RECONNECT_VIRTUAL_SECONDS = 30.0
@@ -135,16 +132,10 @@ class Engine:
         )
 
     async def _send_until(self, stop: asyncio.Event, outbound: Outbound) -> None:
-        """Round after round; the next one is planned while the mails of the last are written and handed over."""
-        claimed: list[Attempt] = []
+        """Round after round, without a pause as long as something is due."""
         while not stop.is_set():
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_guarded(partial(outbound.start, claimed)))
-                planning = group.create_task(_guarded(outbound.claim_due))
-            claimed = planning.result() or []
-            idle = _clamp(_IDLE_VIRTUAL_SECONDS / self._clock.speed, _IDLE_SECONDS)
-            await asyncio.sleep(_ROUND_PAUSE_SECONDS if claimed else idle)
-        await _guarded(partial(outbound.start, claimed))
+            if not await _guarded(outbound.send_due):
+                await asyncio.sleep(_clamp(_IDLE_VIRTUAL_SECONDS / self._clock.speed, _IDLE_SECONDS))
 
     async def _reconnect(self, engine_id: UUID) -> None:
         await reconnect(self._database, self._clock, self._vault, engine_id=engine_id)

@@ -19,9 +19,9 @@ async def settle(db: Db, message_ids: Sequence[int]) -> None:
         """
         WITH settled AS (
             UPDATE messages
-               SET status = 'SENT', sent_at = claimed_at
+               SET status = 'SENT', sent_at = claimed_at, is_doubtful = false
              WHERE id = ANY(%(ids)s)
-               AND status = 'UNKNOWN'
+               AND is_doubtful
             RETURNING id, user_id, campaign_id, campaign_lead_id, step_number, sent_at
         ), renamed AS (
             UPDATE message_events AS e
@@ -76,7 +76,7 @@ async def list_doubtful(db: Db, mailbox_id: int) -> list[tuple[int, str]]:
           FROM messages
          WHERE mailbox_id = %(mailbox_id)s
            AND step_id IS NOT NULL
-           AND status = 'UNKNOWN'
+           AND is_doubtful
            AND message_id IS NOT NULL
         """,
         {"mailbox_id": mailbox_id},

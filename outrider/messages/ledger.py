@@ -19,17 +19,24 @@ from outrider.messages.models import Claim, Deferral, Outcome, Written
 
 async def claim(db: Db, claims: Sequence[Claim], engine_id: UUID, now: datetime) -> dict[int, int]:
     """Promise these leads a mail each; returns campaign lead -> row of its message to be. One that has a promise is
-    left out.
+    left out. Campaigns that are being deleted wait: their dispatches go with them.
     """
     rows = await fetch_dicts(
         db,
         """
+        WITH claim AS MATERIALIZED (
+            SELECT *
+              FROM json_to_recordset(%(claims)s::json)
+                   AS claim (campaign_id bigint, campaign_lead_id bigint, mailbox_id bigint, variant_id bigint)
+        ), campaign AS MATERIALIZED (
+            SELECT id FROM campaigns WHERE id IN (SELECT campaign_id FROM claim) FOR KEY SHARE
+        )
         INSERT INTO dispatches (message_id, campaign_lead_id, mailbox_id, campaign_id, variant_id, state, engine_id,
                                 claimed_at)
         SELECT nextval('messages_id_seq'), campaign_lead_id, mailbox_id, campaign_id, variant_id, 'CLAIMED',
                %(engine_id)s, %(now)s
-          FROM json_to_recordset(%(claims)s::json)
-               AS claim (campaign_id bigint, campaign_lead_id bigint, mailbox_id bigint, variant_id bigint)
+          FROM claim
+          JOIN campaign ON campaign.id = claim.campaign_id
             ON CONFLICT (campaign_lead_id) DO NOTHING
         RETURNING message_id, campaign_lead_id
         """,
@@ -233,6 +240,7 @@ async def record_outcomes(db: Db, outcomes: Sequence[Outcome]) -> set[int]:
         )
         UPDATE messages AS m
            SET status = outcome.status,
+               is_doubtful = outcome.status = 'UNKNOWN',
                sent_at = outcome.sent_at,
                attempt_count = closed.attempt_count,
                reply_code = outcome.reply_code,

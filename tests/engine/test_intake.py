@@ -378,7 +378,7 @@ async def test_the_mailto_form_unsubscribes_with_a_genuine_token_only(desk: Desk
 
 
 async def test_an_answer_settles_a_mail_in_doubt(desk: Desk) -> None:
-    await desk.world.change("messages", desk.mail["id"], status="UNKNOWN", sent_at=None)
+    await desk.world.change("messages", desk.mail["id"], status="UNKNOWN", is_doubtful=True, sent_at=None)
     await desk.take_in(desk.letter())
     sent = await desk.sent_mail()
     assert (sent["status"], sent["sent_at"]) == ("SENT", sent["claimed_at"])

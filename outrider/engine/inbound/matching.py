@@ -5,6 +5,7 @@ somebody of a lead's company and the subject. Whatever matches is an outbound ca
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -67,9 +68,10 @@ async def find_by_message_ids(db: Db, user_id: int, message_ids: Sequence[str]) 
          WHERE m.user_id = %(user_id)s
            AND m.direction = 'OUT'
            AND m.step_id IS NOT NULL
-           AND (m.message_id = ANY(%(message_ids)s) OR m.server_message_id = ANY(%(message_ids)s))
+           AND (m.stats_id = ANY(%(stats_ids)s) AND m.message_id = ANY(%(message_ids)s)
+                OR m.server_message_id = ANY(%(message_ids)s))
         """,
-        {"user_id": user_id, "message_ids": list(message_ids)},
+        {"user_id": user_id, "message_ids": list(message_ids), "stats_ids": _stats_ids(message_ids)},
     )
     places = {message_id: place for place, message_id in enumerate(message_ids)}
 
@@ -78,6 +80,15 @@ async def find_by_message_ids(db: Db, user_id: int, message_ids: Sequence[str]) 
         return min(places.get(message_id, len(places)) for message_id in ids)
 
     return min(found, key=place, default=None)
+
+
+def _stats_ids(message_ids: Sequence[str]) -> list[UUID]:
+    """What the Message-IDs of our mails name, see `Written`."""
+    found = []
+    for message_id in message_ids:
+        with suppress(ValueError):
+            found.append(UUID(message_id.partition("@")[0]))
+    return found
 
 
 async def find_latest_to(db: Db, mailbox_id: int, email: str, now: datetime) -> Match | None:
