@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= auto
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test simulate check lint bench lock docs clean
+.PHONY: help setup demo test simulate figures check lint bench lock docs clean
 
 help:  ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: setup  ## Run all tests
 
 simulate: setup  ## Random campaigns, people, faults and crashes: make simulate N=2000 SEED=1
 	$(BIN)/python -m tests.simulation --runs $(or $(N),200) --seed $(or $(SEED),1)
+
+figures: setup  ## How well mail that comes back is read: bounces, auto-replies, return dates
+	$(BIN)/python -m tests.mail.figures
 
 lint: setup  ## Style, types and import rules only
 	$(BIN)/ruff check

@@ -1,9 +1,7 @@
 """Answers by machines are told from answers by people."""
 
-import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,11 +9,9 @@ from hypothesis import strategies as st
 
 from outrider.mail.autoreply import AutoReply, AutoReplyKind, detect
 from outrider.mail.parse import parse
+from tests.mail.samples import CORPUS, Sample, load, raw_mails
 
-CORPUS = Path(__file__).parent / "corpus"
-EXPECTED: dict[str, dict[str, Any]] = tomllib.loads(
-    (CORPUS / "autoreplies" / "expected.toml").read_text(encoding="utf-8")
-)
+SAMPLES = [sample for sample in load("autoreplies") if not sample.is_held_out]
 NOW = datetime(2026, 3, 5, 10, tzinfo=UTC)
 
 
@@ -32,14 +28,16 @@ def kind(text: str, subject: str = "Re: Idea for Tallow Works", *, headers: str 
     return found.kind if found else None
 
 
-def test_every_sample_has_its_expectation() -> None:
-    assert {path.stem for path in (CORPUS / "autoreplies").glob("*.eml")} == set(EXPECTED)
+@pytest.mark.parametrize("corpus", ["bounces", "autoreplies"])
+def test_every_sample_has_its_expectation(corpus: str) -> None:
+    for folder in (CORPUS / corpus, CORPUS / "held_out" / corpus):
+        names = {sample.name for sample in load(corpus) if sample.is_held_out == ("held_out" in folder.parts)}
+        assert {path.stem for path in folder.glob("*.eml")} == names
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_answers_of_real_programs(name: str) -> None:
-    found = detect(parse((CORPUS / "autoreplies" / f"{name}.eml").read_bytes()), now=NOW)
-    expected = EXPECTED[name]
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_answers_of_real_programs(sample: Sample) -> None:
+    found, expected = detect(sample.parse()), sample.expected
     assert (found and found.kind) == expected.get("kind")
     assert (found and found.return_date) == expected.get("return_date")
     assert list(found.contacts if found else ()) == expected.get("contacts", [])
@@ -235,7 +233,7 @@ def test_without_a_time_the_date_of_the_mail_counts() -> None:
 
 @settings(max_examples=100)
 @given(
-    st.sampled_from([path.read_bytes() for path in sorted(CORPUS.rglob("*.eml"))]),
+    st.sampled_from(raw_mails()),
     st.integers(0, 3_000),
     st.binary(max_size=30),
 )
