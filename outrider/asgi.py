@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute
 
 from outrider.analytics import api as analytics
+from outrider.analytics import api_campaign as analytics_campaign
 from outrider.campaigns import api as campaigns
 from outrider.config import SettingError, Settings, load_settings
 from outrider.engine import api as engine
@@ -50,6 +51,7 @@ APIS: tuple[Api, ...] = (
     imports.api,
     messages.api,
     analytics.api,
+    analytics_campaign.api,
     engine.api,
     tracking.api,
     webhooks.api,

@@ -29,6 +29,13 @@ class WebhookPriority(StrEnum):
     ALL = "all"
 
 
+class ReplyRateOf(StrEnum):
+    """What replies are divided by: as the original does, or always by leads."""
+
+    VENDOR = "vendor"
+    LEADS = "leads"
+
+
 class LogLevel(StrEnum):
     DEBUG = "debug"
     INFO = "info"
@@ -270,6 +277,12 @@ class Settings:
         "(`outrider/tracking/rules/machines.toml`): networks, user agents, thresholds.",
         read=Path,
         shown="none",
+    )
+    analytics_reply_rate_denominator: ReplyRateOf = _setting(
+        ReplyRateOf.VENDOR,
+        "What reply rates divide by: `vendor`, the leads that opened, where every mail could be seen, else those that "
+        "were mailed; `leads`, always those that were mailed.",
+        read=_one_of(ReplyRateOf),
     )
     pool_size: int = _setting(10, "Database connections each process may open.", read=_whole(2, 1000))
     log_level: LogLevel = _setting(

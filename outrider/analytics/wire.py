@@ -1,163 +1,100 @@
-"""The contract's shapes of campaign figures: strings where the original sends strings (contract: campaigns)."""
+"""The contract's shapes of the account's figures: one envelope, one key in `data` for each endpoint."""
 
 import csv
 import io
-import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
 
-import orjson
-from pydantic import BeforeValidator, Field
+from starlette.responses import Response
 
-from outrider.campaigns.models import Campaign
-from outrider.kit.replies import written
-from outrider.kit.validation import Int, ListOf, Wire, fault, moment
+from outrider.analytics.cohorts import NOTHING, Counts
+from outrider.analytics.rates import (
+    length,
+    percent,
+    quotient,
+    rates,
+    rounded_quotient,
+    short_percent,
+    whole_percent,
+)
+from outrider.config import ReplyRateOf
+from outrider.kit.replies import reply, written
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_MOST_STEPS = 20
-EXPORT_COLUMNS = [
-    "id",
-    "campaign_lead_map_id",
-    "status",
-    "category",
-    "is_interested",
-    "created_at",
-    "first_name",
-    "last_name",
-    "email",
-    "phone_number",
-    "company_name",
-    "website",
-    "location",
-    "custom_fields",
-    "linkedin_profile",
-    "company_url",
-    "is_unsubscribed",
-    "unsubscribed_client_id_map",
-    "last_email_sequence_sent",
-    "open_count",
-    "click_count",
-    "reply_count",
-]
-
-
-def _day_or_moment(given: Any) -> date | datetime:
-    """A bare date means the whole UTC day; its end depends on which bound it is."""
-    if isinstance(given, str) and _DAY.fullmatch(given.strip()):
-        try:
-            return date.fromisoformat(given.strip())
-        except ValueError as error:
-            raise fault("must be a valid date") from error
-    found = moment(given)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-Bound = Annotated[Any, BeforeValidator(_day_or_moment)]
-
-
-class StatisticsQuery(Wire):
-    offset: Annotated[Int, Field(ge=0)] = 0
-    limit: Annotated[Int, Field(ge=1, le=1000)] = 100
-    email_sequence_number: ListOf[Annotated[Int, Field(ge=1, le=_MOST_STEPS)]] | None = None
-    email_status: Literal["opened", "clicked", "replied", "unsubscribed", "bounced"] | None = None
-    sent_time_start_date: Bound | None = None
-    sent_time_end_date: Bound | None = None
-
-    def sent_from(self) -> datetime | None:
-        return _start_of(self.sent_time_start_date)
-
-    def sent_before(self) -> datetime | None:
-        """Both ends are inclusive: a bare date to its end, a moment to its millisecond."""
-        bound = self.sent_time_end_date
-        if isinstance(bound, datetime):
-            return bound + timedelta(milliseconds=1)
-        return _start_of(bound + timedelta(days=1)) if isinstance(bound, date) else None
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_STATUSES = {
+    "ACTIVE": "Active",
+    "PAUSED": "Paused",
+    "DRAFTED": "Drafted",
+    "COMPLETED": "Completed",
+    "STOPPED": "Stopped",
+}
+_PROVIDERS = {"GMAIL": "Gmail", "OUTLOOK": "Outlook"}
+_SENTIMENTS = ("positive", "neutral", "negative")
+_UNCATEGORIZED = "Uncategorized"
+_EVENTS = ("sent", "opened", "replied", "bounced", "unsubscribed")
+_HEALTH = (
+    "sent",
+    "opened",
+    "replied",
+    "positive_replied",
+    "bounced",
+    "unique_lead_count",
+    "unique_open_count",
+)
+_HEALTH_RATES = ("open_rate", "reply_rate", "positive_reply_rate", "bounce_rate")
+_RANGES = (
+    ("0-1h", "within_hour"),
+    ("1-6h", "within_6_hours"),
+    ("6-24h", "within_day"),
+    ("1-3d", "within_3_days"),
+    ("3-7d", "within_week"),
+    ("7d+", "total"),
+)
+Row = Mapping[str, Any]
 
 
-def _start_of(bound: date | datetime | None) -> datetime | None:
-    if bound is None or isinstance(bound, datetime):
-        return bound
-    return datetime(bound.year, bound.month, bound.day, tzinfo=UTC)
+def answer(
+    message: str, data: Mapping[str, Any], *, rows: Sequence[Row] | Row, form: Literal["json", "csv"], name: str
+) -> Response:
+    """The envelope of all these endpoints; as a file only the rows."""
+    if form == "json":
+        return reply({"success": True, "ok": True, "message": message, "data": data})
+    return csv_file(name, rows if isinstance(rows, Sequence) else [rows])
 
 
-def statistics(total: int, rows: Sequence[Mapping[str, Any]], query: StatisticsQuery) -> dict[str, Any]:
-    return {
-        "total_stats": str(total),
-        "data": [_statistics_row(row) for row in rows],
-        "offset": query.offset,
-        "limit": query.limit,
-    }
+def csv_file(name: str, rows: Sequence[Row]) -> Response:
+    """One line for each row; what is nested gets a column of its own for each part."""
+    flat = [dict(_flattened(row)) for row in rows]
+    columns = list(dict.fromkeys(column for row in flat for column in row))
+    lines = [columns, *([cell(row.get(column)) for column in columns] for row in flat)]
+    headers = {"content-disposition": f"attachment; filename={name}.csv"}
+    text = csv_lines(lines) if columns else ""
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _statistics_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "stats_id": str(row["stats_id"]),
-        "lead_name": " ".join(part for part in (row["first_name"], row["last_name"]) if part),
-        "lead_email": row["to_email"],
-        "lead_category": row["category"],
-        "sequence_number": row["step_number"],
-        "email_campaign_seq_id": row["step_id"],
-        "seq_variant_id": row["variant_id"],
-        "email_subject": row["subject"],
-        "email_message": row["body"],
-        "sent_time": row["sent_at"],
-        "open_time": row["first_opened_at"],
-        "click_time": row["first_clicked_at"],
-        "reply_time": row["first_replied_at"],
-        "open_count": row["open_count"],
-        "click_count": row["click_count"],
-        "is_unsubscribed": row["unsubscribed_at"] is not None,
-        "is_bounced": row["bounce_kind"] in ("HARD", "SOFT"),
-        "ignore_reply": row["is_reply_ignored"],
-    }
-
-
-def top_level(
-    campaign: Campaign, totals: Mapping[str, Any], leads: Mapping[str, Any], around: Mapping[str, Any]
-) -> dict[str, Any]:
-    drafted, blocked = int(leads["drafted_count"]), int(leads["block_count"])
-    counts = {
-        "sent_count": totals["sent_count"],
-        "unique_sent_count": totals["unique_sent_count"],
-        "open_count": totals["open_count"],
-        "unique_open_count": totals["unique_open_count"],
-        "click_count": totals["click_count"],
-        "unique_click_count": totals["unique_click_count"],
-        "reply_count": totals["reply_count"],
-        "block_count": blocked,
-        "total_count": totals["sent_count"] + drafted + blocked,
-        "drafted_count": drafted,
-        "bounce_count": totals["bounce_count"],
-        "unsubscribed_count": totals["unsubscribed_count"],
-        "sequence_count": around["sequence_count"],
-    }
-    return {
-        "id": campaign.id,
-        "user_id": campaign.user_id,
-        "created_at": campaign.created_at,
-        "status": campaign.status,
-        "name": campaign.name,
-        **{name: str(count) for name, count in counts.items()},
-        "tags": around["tags"],
-        "client_id": campaign.client_id,
-        "client_name": around["client_name"],
-        "client_email": around["client_email"],
-        "client_company_name": around["client_company_name"],
-        "parent_campaign_id": campaign.parent_campaign_id,
-        "send_as_plain_text": campaign.send_as_plain_text,
-        "campaign_lead_stats": {
-            "total": leads["total"],
-            "notStarted": leads["not_started"],
-            "inprogress": leads["in_progress"],
-            "completed": leads["completed"],
-            "paused": leads["paused"],
-            "stopped": leads["stopped"],
-            "blocked": leads["blocked"],
-            "interested": leads["interested"],
-            "revenue": leads["revenue"],
-        },
-    }
+def _flattened(row: Row, prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            found += _flattened(value, f"{prefix}{name}.")
+        elif not isinstance(value, list):
+            found.append((prefix + name, value))
+    return found
 
 
 def csv_lines(rows: Sequence[Sequence[Any]]) -> str:
@@ -167,42 +104,239 @@ def csv_lines(rows: Sequence[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-def export_row(row: Mapping[str, Any]) -> list[Any]:
-    """One lead as the 22 columns; what is unknown is empty, what is true is `true`."""
-    clients = {str(client_id): True for client_id in row["unsubscribed_client_ids"]}
-    values = [
-        row["lead_id"],
-        row["campaign_lead_map_id"],
-        row["status"],
-        row["category"],
-        row["is_interested"],
-        written(row["created_at"]),
-        *(_safe(row[name]) for name in EXPORT_COLUMNS[6:13]),
-        _json_or_empty(row["custom_fields"]),
-        _safe(row["linkedin_profile"]),
-        _safe(row["company_url"]),
-        row["is_unsubscribed"],
-        _json_or_empty(clients),
-        row["last_step_number"],
-        row["open_count"],
-        row["click_count"],
-        row["reply_count"],
-    ]
-    return [_cell(value) for value in values]
-
-
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """What is unknown is empty, what is true is `true`; a text is no formula for a spreadsheet."""
     if value is None:
         return ""
-    return str(value).lower() if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return written(value)
+    return safe(value) if isinstance(value, str) else value
 
 
-def _safe(value: str | None) -> str | None:
-    """A spreadsheet must not take a lead's field for a formula; a phone number keeps its plus."""
+def safe(value: str | None) -> str | None:
+    """A spreadsheet must not take a field for a formula; a phone number keeps its plus."""
     if (value and value[0] in "=@\t\r") or (value and value[0] in "+-" and not value[1:].replace(" ", "").isdigit()):
         return f"'{value}"
     return value
 
 
-def _json_or_empty(value: Mapping[str, Any]) -> str:
-    return orjson.dumps(value).decode() if value else ""
+# --- what there is now -----------------------------------------------------------------------------------------------
+
+
+def months_back(now: datetime, count: int = 12) -> list[date]:
+    """The first days of the last months, the current one last, and of the next one."""
+    number = now.year * 12 + now.month - 1
+    return [date(month // 12, month % 12 + 1, 1) for month in range(number - count + 1, number + 2)]
+
+
+def monthly(months: Sequence[date], counts: Mapping[int, int]) -> list[dict[str, Any]]:
+    """Months with clients, the last one first."""
+    rows = [
+        {"month": MONTHS[month.month - 1], "count": str(counts[number]), "year": month.year}
+        for number, month in enumerate(months, start=1)
+        if counts.get(number)
+    ]
+    return rows[::-1]
+
+
+def statuses(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    rows = [(name, counts.get(status, 0)) for status, name in _STATUSES.items()]
+    rows.append(("Campaigns with Smart Servers", 0))
+    if archived := counts.get("ARCHIVED", 0):
+        rows.append(("Archived", archived))
+    return [{"status": name, "total_count": str(count) if count else 0, "count": count} for name, count in rows]
+
+
+# --- counts of mails -------------------------------------------------------------------------------------------------
+
+
+def overall(counts: Counts, positive_replied: int, of: ReplyRateOf) -> dict[str, Any]:
+    """Positive leads count where they answered, everything else where it was sent."""
+    shown = {**counts, "positive_replied": positive_replied}
+    names = ("sent", "opened", "replied", "bounced", "unique_lead_count", "unique_open_count", "positive_replied")
+    return _counts(shown, names) | _rates(shown, of, _HEALTH_RATES)
+
+
+def day_rows(days: Sequence[date], counts: Mapping[int, Row], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Every day of the range, with what `names` says of it: the name on the wire and ours."""
+    return [
+        {
+            "date": f"{day.day} {MONTHS[day.month - 1][:3]}",
+            "day_name": _DAYS[day.weekday()],
+            "email_engagement_metrics": {name: counts.get(number, NOTHING)[ours] for name, ours in names.items()},
+            "iso_date": day,
+        }
+        for number, day in enumerate(days, start=1)
+    ]
+
+
+EVENT_DAY = {name: name for name in _EVENTS}
+SENT_DAY = EVENT_DAY | {"positive_replied": "positive_replied", "unique_lead_reached": "unique_lead_count"}
+POSITIVE_DAY = {"positive_replied": "positive_replied"}
+
+
+def ranked(rows: Sequence[Counts], *names: str, by: Sequence[str] = ("sent",)) -> list[Counts]:
+    """The largest first, then by name or id."""
+    return sorted(rows, key=lambda row: (*(-row[count] for count in by), *(row[name] for name in names)))
+
+
+def campaign_performance(row: Counts, of: ReplyRateOf) -> dict[str, Any]:
+    return {
+        "id": row["campaign_id"],
+        "campaign_name": row["campaign_name"],
+        **_counts(row, ("sent", "opened", "replied", "bounced")),
+        **_rates(row, of, ("open_rate", "reply_rate", "bounce_rate", "positive_reply_rate")),
+        **_counts(row, ("positive_replied", "unique_lead_count", "unique_open_count")),
+    }
+
+
+def campaign_responses(row: Counts) -> dict[str, Any]:
+    positive, neutral = row["positive_response_count"], row["neutral_response_count"]
+    negative, replied = row["negative_response_count"], row["replied"]
+    return {
+        "email_campaign_id": row["campaign_id"],
+        "email_campaign_name": row["campaign_name"],
+        "leads_contacted": row["unique_lead_count"],
+        "not_replied": row["unique_lead_count"] - row["replied_lead_count"],
+        "total_response": replied,
+        "total_unique_response": row["replied_lead_count"],
+        "unrecognised_response": replied - positive - neutral - negative,
+        "total_positive_response": positive,
+        "total_negative_response": negative,
+        "total_neutral_response": neutral,
+        "campaign_id": row["campaign_id"],
+        "campaign_name": row["campaign_name"],
+        "positive_reply": positive,
+        "neutral_reply": neutral,
+        "negative_reply": negative,
+    }
+
+
+def client_performance(row: Counts, of: ReplyRateOf) -> dict[str, Any]:
+    return {
+        "client_id": row["client_id"],
+        "client_name": row["client_name"],
+        "total_campaigns_count": str(row["campaign_count"]),
+        "campaign_stats": {
+            **_counts(row, ("sent", "opened", "replied", "positive_replied")),
+            **_rates(row, of, ("client_health", "open_rate", "reply_rate", "positive_reply_rate")),
+            **_counts(row, ("unique_open_count", "unique_lead_count")),
+        },
+    }
+
+
+def is_client(row: Counts, words: str | None) -> bool:
+    """Whether a filter means this client: by its id, or by a part of its name or address."""
+    if not words:
+        return True
+    if words.isascii() and words.isdigit():
+        return bool(row["client_id"] == int(words))
+    wanted = words.casefold()
+    return wanted in row["client_name"].casefold() or wanted in row["client_email"].casefold()
+
+
+def follow_ups(counts: Counts) -> dict[str, Any]:
+    sent, replied = counts["follow_up_count"], counts["follow_up_reply_count"]
+    rate = percent(replied, sent)
+    average = quotient(sent, counts["campaign_count"])
+    return {
+        "followup_reply_rate": rate,
+        "followup_stats": {
+            "total_followups": sent,
+            "followup_replies": replied,
+            "followup_reply_rate": rate,
+            "avg_followups_per_campaign": int(average) if average.is_integer() else average,
+        },
+    }
+
+
+def reply_times(found: Row) -> dict[str, Any]:
+    """`found` counts up to each limit; a range is what its limit adds."""
+    below = [0, *(found[name] for _, name in _RANGES)]
+    return {
+        "average_time_diff": length(timedelta(microseconds=found["average"] or 0)),
+        "median_time_diff": length(timedelta(microseconds=found["median"] or 0)),
+        "distribution": [
+            {"time_range": name, "count": found[ours] - before}
+            for (name, ours), before in zip(_RANGES, below, strict=False)
+        ],
+    }
+
+
+def leads_for_first_reply(counts: Counts) -> int:
+    return rounded_quotient(counts["unique_lead_count"], counts["replied_lead_count"])
+
+
+def categories(rows: Sequence[Row]) -> dict[str, Any]:
+    total = sum(row["response_count"] for row in rows)
+    return {
+        "filter": [{"sentiment_type": sentiment} for sentiment in _SENTIMENTS],
+        "leadResponseGrouping": [_category(row, total) for row in rows],
+    }
+
+
+def _category(row: Row, total: int) -> dict[str, Any]:
+    name = row["name"] or _UNCATEGORIZED
+    sentiment = {"sentiment_type": row["sentiment_type"]} if row["sentiment_type"] else {}
+    return {
+        "total_response": row["response_count"],
+        "name": name,
+        **sentiment,
+        "percentage": short_percent(row["response_count"], total),
+        "category": name,
+    }
+
+
+def lead_stats(total: int, new: int) -> dict[str, Any]:
+    share = whole_percent(new, total)
+    return {
+        "count": {"total": total, "new": new, "follow_up": total - new},
+        "percentage": {"new": f"{share}%", "follow_up": f"{100 - share if total else 0}%"},
+    }
+
+
+def domain_health(row: Counts, of: ReplyRateOf) -> dict[str, Any]:
+    return {"domain": row["domain"], **_health(row, of)}
+
+
+def address_health(row: Counts, of: ReplyRateOf) -> dict[str, Any]:
+    return {"from_email": row["from_email"], "email_account": row["from_email"], **_health(row, of)}
+
+
+def provider_performance(row: Counts, of: ReplyRateOf) -> dict[str, Any]:
+    """All counts are texts."""
+    provider = row["mailbox_type"]
+    shown = {name: str(count) for name, count in _counts(row, _HEALTH).items()}
+    return {
+        "email_provider": provider,
+        "provider": _PROVIDERS.get(provider, provider),
+        **_tag(row),
+        **shown,
+        **_rates(row, of, _HEALTH_RATES),
+    }
+
+
+def _tag(row: Counts) -> dict[str, Any]:
+    if "tag_id" not in row:
+        return {}
+    return {
+        "tag_id": row["tag_id"],
+        "tag_name": row["tag_name"],
+        "tag_color": row["tag_color"],
+        "tag": row["tag_name"],
+    }
+
+
+def _health(row: Counts, of: ReplyRateOf) -> dict[str, Any]:
+    return _counts(row, _HEALTH) | _rates(row, of, _HEALTH_RATES)
+
+
+def _counts(row: Counts, names: Sequence[str]) -> dict[str, int]:
+    return {name: row[name] for name in names}
+
+
+def _rates(row: Counts, of: ReplyRateOf, names: Sequence[str]) -> dict[str, str]:
+    found = rates(row, of)
+    return {name: found[name] for name in names}

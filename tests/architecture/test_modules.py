@@ -21,7 +21,7 @@ CLOCKS = {
 """Calls that say what time it is. `time.monotonic` and `perf_counter` do not: they are for waiting and measuring."""
 
 TRANSACTIONS_OPEN_IN = {
-    "analytics.api": "an export reads after its request has ended",
+    "analytics.api_campaign": "an export reads after its request has ended",
     "cli.accounts": "commands",
     "cli.demo": "commands",
     "cli.doctor": "looks, and rolls back",
