@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 from outrider.analytics import api as analytics
 from outrider.analytics import api_campaign as analytics_campaign
 from outrider.campaigns import api as campaigns
+from outrider.clients import api as clients
 from outrider.config import SettingError, Settings, load_settings
 from outrider.engine import api as engine
 from outrider.kit import health, metrics
@@ -37,6 +38,7 @@ from outrider.messages import api as messages
 from outrider.messages import files
 from outrider.tracking import api as tracking
 from outrider.tracking.hits import Gatherer
+from outrider.users import api as users
 from outrider.users.access import authenticate
 from outrider.web import pages as web
 from outrider.webhooks import api as webhooks
@@ -55,6 +57,8 @@ APIS: tuple[Api, ...] = (
     engine.api,
     tracking.api,
     webhooks.api,
+    clients.api,
+    users.api,
 )
 """Every slice with routes under /api/v1 adds its line here."""
 

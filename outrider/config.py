@@ -208,6 +208,12 @@ class Settings:
     strict_compat: bool = _setting(
         False, "Refuse what the original API refuses: unknown keys, alternative spellings.", read=_flag
     )
+    client_keys_plaintext: bool = _setting(
+        False,
+        "Keep the API keys of clients encrypted besides their hash, so that lists show them in full, "
+        "instead of their last characters.",
+        read=_flag,
+    )
     cors_origins: tuple[str, ...] = _setting(
         ("*",), "Web sites whose scripts may call the API, separated by commas; `*` = all.", read=_words, shown="`*`"
     )

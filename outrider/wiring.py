@@ -12,10 +12,12 @@ from outrider.campaigns.models import (
     MissingVariableRuleChanged,
     StepsChanged,
 )
+from outrider.clients.models import ClientDeleted
 from outrider.engine import effects
 from outrider.kit.db import Db
 from outrider.kit.events import subscribe
 from outrider.leads import sequence
+from outrider.leads.blocks import actions as blocks
 from outrider.leads.imports.jobs import import_leads
 from outrider.leads.models import LeadCategoryUpdated, LeadUnsubscribed
 from outrider.leads.providers.jobs import look_up_providers
@@ -37,6 +39,7 @@ from outrider.webhooks import happenings, jobs, recording
 
 def wire() -> None:
     """Subscribe everybody; called once when a process starts, harmless when called again."""
+    subscribe(ClientDeleted, blocks.adopt)
     subscribe(MailboxesDeleted, campaigns.forget_mailboxes)
     subscribe(StepsChanged, sequence.follow_steps)
     subscribe(MissingVariableRuleChanged, sequence.follow_rule)

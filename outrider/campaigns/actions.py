@@ -34,6 +34,8 @@ from outrider.kit.validation import reject
 from outrider.mailboxes import store as mailboxes
 from outrider.mailboxes.models import MailboxesDeleted
 from outrider.mailboxes.warmups import set_auto_adjust_warmup
+from outrider.users import store as people
+from outrider.users.models import UnknownTeamMember
 
 _REQUIRED_FIRST = {
     "timezone": "timezone",
@@ -299,6 +301,14 @@ def _zone(name: str | None) -> ZoneInfo:
 def _instant(time: datetime, zone: ZoneInfo) -> datetime:
     """A time without a zone is the campaign's own."""
     return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+
+
+async def assign_team_member(db: Db, user_id: int, campaign_id: int, person_id: int | None, *, now: datetime) -> None:
+    """Who of the team looks after a campaign; None: nobody any more."""
+    await store.lock_campaign(db, user_id, campaign_id, client_id=None)
+    if person_id is not None and await people.find_team_member(db, user_id, person_id) is None:
+        raise UnknownTeamMember
+    await store.update_team_member(db, user_id, campaign_id, person_id, now=now)
 
 
 async def check_mailboxes(db: Db, user_id: int, mailbox_ids: Sequence[int], *, client_id: int | None) -> None:

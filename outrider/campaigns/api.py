@@ -18,11 +18,11 @@ from outrider.campaigns import (
     wire_winners,
 )
 from outrider.campaigns.models import Campaign, CampaignNotFound, StatusVerb
-from outrider.kit.http import Api, Context, Ctx, PathId, reply
+from outrider.kit.http import MAIN_KEY, Api, Context, Ctx, PathId, reply
 from outrider.mailboxes import accounts
 from outrider.mailboxes.store import AccountFilter
 
-api = Api()
+api = Api(writes_need="campaigns")
 
 
 @api.post("/campaigns/create", also=["/campaigns"])
@@ -169,7 +169,7 @@ async def choose_winner(ctx: Ctx, campaign_id: PathId, body: wire_winners.Winner
     return reply({"ok": True})
 
 
-@api.post("/campaigns/{campaign_id}/email-accounts")
+@api.post("/campaigns/{campaign_id}/email-accounts", needs="email_accounts")
 async def add_mailboxes(ctx: Ctx, campaign_id: PathId, body: wire.MailboxAddition) -> Response:
     """Add Email Account to a Campaign"""
     mappings = await actions.add_mailboxes(
@@ -184,7 +184,7 @@ async def add_mailboxes(ctx: Ctx, campaign_id: PathId, body: wire.MailboxAdditio
     return reply({"ok": True, "result": [wire.attached(mapping) for mapping in mappings]})
 
 
-@api.delete("/campaigns/{campaign_id}/email-accounts")
+@api.delete("/campaigns/{campaign_id}/email-accounts", needs="email_accounts")
 async def remove_mailboxes(
     ctx: Ctx, campaign_id: PathId, query: Annotated[wire.MailboxRemoval, Query()], body: wire.MailboxRemoval
 ) -> Response:
@@ -193,7 +193,7 @@ async def remove_mailboxes(
     return await _remove(ctx, campaign_id, wire.required_ids(body, query), reallocate=reallocate)
 
 
-@api.delete("/campaigns/{campaign_id}/email-accounts/{email_account_id}")
+@api.delete("/campaigns/{campaign_id}/email-accounts/{email_account_id}", needs="email_accounts")
 async def remove_mailbox(
     ctx: Ctx,
     campaign_id: PathId,
@@ -212,6 +212,13 @@ async def list_mailboxes(ctx: Ctx, campaign_id: PathId) -> Response:
     await _load(ctx, campaign_id)
     shown = AccountFilter(scope=ctx.client_id, campaign_id=campaign_id)
     return reply(await accounts.list_accounts(ctx.db, ctx.user_id, shown, now=ctx.now))
+
+
+@api.post("/campaigns/{campaign_id}/team-member", needs=MAIN_KEY)
+async def assign_team_member(ctx: Ctx, campaign_id: PathId, body: wire.TeamMemberChoice) -> Response:
+    """Assign a team member to a campaign"""
+    await actions.assign_team_member(ctx.db, ctx.user_id, campaign_id, body.team_member_id, now=ctx.now)
+    return reply({"ok": True})
 
 
 async def _load(ctx: Context, campaign_id: int) -> Campaign:

@@ -126,6 +126,20 @@ async def list_tags(db: Db, user_id: int, campaign_ids: Sequence[int]) -> dict[i
     return {row["campaign_id"]: row["tags"] for row in rows}
 
 
+async def update_team_member(db: Db, user_id: int, campaign_id: int, person_id: int | None, *, now: datetime) -> None:
+    await execute(
+        db,
+        """
+        UPDATE campaigns
+        SET team_member_id = %(person_id)s,
+            updated_at = %(now)s
+        WHERE user_id = %(user_id)s
+          AND id = %(id)s
+        """,
+        {"user_id": user_id, "id": campaign_id, "person_id": person_id, "now": now},
+    )
+
+
 async def insert_campaign(db: Db, user_id: int, name: str, *, client_id: int | None, now: datetime) -> int:
     campaign_id: int = await fetch_value(
         db,

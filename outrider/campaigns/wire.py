@@ -191,6 +191,10 @@ def required_ids(*lists: MailboxList) -> list[int]:
     return ids or reject('"email_account_ids" is required', key="email_account_ids")
 
 
+class TeamMemberChoice(Wire):
+    team_member_id: Id | None = Field(validation_alias=AliasChoices("teamMemberId", "team_member_id"))
+
+
 # answers -------------------------------------------------------------------------------------------------------------
 
 

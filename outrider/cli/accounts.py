@@ -14,7 +14,7 @@ from outrider.clients.store import check_reference
 from outrider.kit.db import Db
 from outrider.kit.replies import written
 from outrider.users import actions, store
-from outrider.users.models import ApiKey, Person
+from outrider.users.models import ApiKey, Person, Role
 
 account = typer.Typer(help="Make and list accounts.", no_args_is_help=True)
 user = typer.Typer(help="Let people in.", no_args_is_help=True)
@@ -83,6 +83,61 @@ def make_link(email: Email, as_json: AsJson = False) -> None:
         _print_json({"email": email, "password_link": link})
     else:
         out.out(link)
+
+
+@user.command("invite")
+def invite_person(
+    email: Email,
+    to: Annotated[str, typer.Option(help="Address of a person of the account that is joined.")],
+    name: Annotated[str | None, typer.Option(help="What the others call the person.")] = None,
+    role: Annotated[Role, typer.Option(help="What the person may do.")] = Role.MEMBER,
+    as_json: AsJson = False,
+) -> None:
+    """Invite somebody into the team of an account. Prints the link by which a password is set."""
+
+    async def act(db: Db, place: Installation) -> str:
+        account_of = await _person(db, to)
+        token = await actions.invite(db, account_of.user_id, email=email, name=name, role=role, now=place.clock.now())
+        return _password_link(place, token)
+
+    link = _in_transaction(act)
+    if as_json:
+        _print_json({"email": email, "role": role.value, "password_link": link})
+    else:
+        out.out(link)
+
+
+@user.command("list")
+def list_people(
+    of: Annotated[str, typer.Option(help="Address of a person of the account.")], as_json: AsJson = False
+) -> None:
+    """List the team of an account with its roles."""
+
+    async def act(db: Db, _place: Installation) -> list[dict[str, object]]:
+        team = await store.list_team(db, (await _person(db, of)).user_id)
+        return [
+            {
+                "id": each.id,
+                "email": each.email,
+                "name": each.name,
+                "role": each.role.value,
+                "status": "active" if each.is_active else "invited",
+            }
+            for each in team
+        ]
+
+    _print_rows(_in_transaction(act), ("id", "address", "name", "role", "status"), as_json=as_json)
+
+
+@user.command("remove")
+def remove_person(email: Email) -> None:
+    """Remove a person from the team. Sessions end; API keys of the account stay."""
+
+    async def act(db: Db, _place: Installation) -> None:
+        await actions.remove(db, await _person(db, email))
+
+    _in_transaction(act)
+    out.print(f"{email} is removed.", soft_wrap=True)
 
 
 @key.command("create")

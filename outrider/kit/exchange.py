@@ -1,7 +1,7 @@
 """One HTTP exchange: made at the edge, filled on the way in, read on the way out."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,11 @@ from outrider.kit.errors import Problem
 from outrider.kit.validation import CONTROL, Notes
 
 KEY_NAME = "api_key"
+ANY_KEY = "any key"
+"""What reading needs."""
+MAIN_KEY = "main key"
+"""What is not for clients."""
+_EVERY_RIGHT = "full_access"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -44,6 +49,14 @@ class Admission:
     count: int
     """Counted requests of this window, this one included; above the limit: refused."""
     window_ends_at: datetime | None
+    rights: Sequence[str] = ()
+    """What the key of a client may do; `full_access` stands for every right."""
+
+    def may(self, needs: str | None) -> bool:
+        """A main key may everything, a client's what has been decided and granted."""
+        if self.client_id is None or needs == ANY_KEY:
+            return True
+        return needs not in (None, MAIN_KEY) and (needs in self.rights or _EVERY_RIGHT in self.rights)
 
 
 class Authenticate(Protocol):

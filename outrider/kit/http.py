@@ -20,14 +20,26 @@ from outrider.kit import idempotency
 from outrider.kit.clock import Clock
 from outrider.kit.db import Database, Db
 from outrider.kit.errors import TooMany
-from outrider.kit.exchange import Admission, Exchange, Services, current_exchange, header
+from outrider.kit.exchange import ANY_KEY, MAIN_KEY, Admission, Exchange, Services, current_exchange, header
 from outrider.kit.lenient import LenientRoute, guarded
 from outrider.kit.openapi import Refusal
 from outrider.kit.replies import reply, stream_csv
 from outrider.kit.routing import BASE
 from outrider.kit.validation import PathId
 
-__all__ = ["Api", "Caller", "Context", "Ctx", "FreeCtx", "PathId", "reply", "services_of", "stream_csv"]
+__all__ = [
+    "ANY_KEY",
+    "MAIN_KEY",
+    "Api",
+    "Caller",
+    "Context",
+    "Ctx",
+    "FreeCtx",
+    "PathId",
+    "reply",
+    "services_of",
+    "stream_csv",
+]
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
 
@@ -162,43 +174,40 @@ class Api:
 
     `also` names aliases, which the reference does not show: "PATCH" is another method of the same path,
     "POST /campaigns" another method and path, "/leads/by-email" another path. Paths have no trailing slash.
-    `for_main_keys`: the key of a client is answered 403.
+    `needs` is the right without which the key of a client is answered 403, before the body is looked at: a word of the
+    product, ANY_KEY or MAIN_KEY. Reading needs ANY_KEY unless it is said otherwise, writing what `writes_need` says;
+    where nothing is said, no client's key is let in.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, writes_need: str | None = None) -> None:
+        self._writes_need = writes_need
         self.router = APIRouter(prefix=BASE, route_class=LenientRoute, strict_content_type=False)
 
     def get(
-        self, path: str, *, also: Sequence[str] = (), for_main_keys: bool = False
+        self, path: str, *, also: Sequence[str] = (), needs: str | None = ANY_KEY
     ) -> Callable[[Endpoint], Endpoint]:
-        return self._route("GET", path, also, for_main_keys=for_main_keys)
+        return self._route("GET", path, also, needs=needs)
 
-    def post(
-        self, path: str, *, also: Sequence[str] = (), for_main_keys: bool = False
-    ) -> Callable[[Endpoint], Endpoint]:
-        return self._route("POST", path, also, for_main_keys=for_main_keys)
+    def post(self, path: str, *, also: Sequence[str] = (), needs: str | None = None) -> Callable[[Endpoint], Endpoint]:
+        return self._route("POST", path, also, needs=needs or self._writes_need)
 
-    def put(
-        self, path: str, *, also: Sequence[str] = (), for_main_keys: bool = False
-    ) -> Callable[[Endpoint], Endpoint]:
-        return self._route("PUT", path, also, for_main_keys=for_main_keys)
+    def put(self, path: str, *, also: Sequence[str] = (), needs: str | None = None) -> Callable[[Endpoint], Endpoint]:
+        return self._route("PUT", path, also, needs=needs or self._writes_need)
 
-    def patch(
-        self, path: str, *, also: Sequence[str] = (), for_main_keys: bool = False
-    ) -> Callable[[Endpoint], Endpoint]:
-        return self._route("PATCH", path, also, for_main_keys=for_main_keys)
+    def patch(self, path: str, *, also: Sequence[str] = (), needs: str | None = None) -> Callable[[Endpoint], Endpoint]:
+        return self._route("PATCH", path, also, needs=needs or self._writes_need)
 
     def delete(
-        self, path: str, *, also: Sequence[str] = (), for_main_keys: bool = False
+        self, path: str, *, also: Sequence[str] = (), needs: str | None = None
     ) -> Callable[[Endpoint], Endpoint]:
-        return self._route("DELETE", path, also, for_main_keys=for_main_keys)
+        return self._route("DELETE", path, also, needs=needs or self._writes_need)
 
     def _route(
-        self, method: str, path: str, also: Sequence[str], *, for_main_keys: bool
+        self, method: str, path: str, also: Sequence[str], *, needs: str | None
     ) -> Callable[[Endpoint], Endpoint]:
         def register(endpoint: Endpoint) -> Endpoint:
             slice_name = endpoint.__module__.split(".")[-2]
-            checked = guarded(endpoint, for_main_keys=for_main_keys)
+            checked = guarded(endpoint, needs=needs)
             operation_id = f"{slice_name}_{endpoint.__name__}"
             self._add(method, path, checked, slice_name, operation_id)
             for number, alias in enumerate(also, start=1):

@@ -22,7 +22,7 @@ from outrider.kit.validation import notes
 from outrider.kit.wording import first_problem, source_of
 
 Endpoint = Callable[..., Awaitable[Response]]
-_FOR_MAIN_KEYS = "for_main_keys"
+_NEEDS = "needs"
 
 
 class LenientRequest(Request):
@@ -50,7 +50,7 @@ class LenientRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         run = super().get_route_handler()
         table = QueryTable(self.dependant)
-        for_main_keys = bool(getattr(self.endpoint, _FOR_MAIN_KEYS, False))
+        needs = needs_of(self.endpoint)
 
         async def handle(request: Request) -> Response:
             services: Services = request.app.state.services
@@ -62,7 +62,7 @@ class LenientRoute(APIRoute):
             try:
                 response = await run(LenientRequest(request, query, exchange.body))
             except RequestValidationError as error:
-                raise _refusal(error, exchange, for_main_keys=for_main_keys) from error
+                raise _refusal(error, exchange, needs=needs) from error
             if exchange.record is not None and not isinstance(response, StreamingResponse):
                 await exchange.record(response)
             return response
@@ -70,29 +70,35 @@ class LenientRoute(APIRoute):
         return handle
 
 
-def _refusal(error: RequestValidationError, exchange: Exchange, *, for_main_keys: bool) -> Exception:
+def _refusal(error: RequestValidationError, exchange: Exchange, *, needs: str | None) -> Exception:
     errors = error.errors()
     if all(source_of(each) == "body" for each in errors):
-        check_before_body(exchange, for_main_keys=for_main_keys)
+        check_before_body(exchange, needs=needs)
     return first_problem(errors)
 
 
-def check_before_body(exchange: Exchange, *, for_main_keys: bool) -> None:
+def check_before_body(exchange: Exchange, *, needs: str | None) -> None:
     """What is refused after path and query are known to be right, and before the body is looked at."""
     if exchange.unknown_query and exchange.notes.is_strict:
         name = exchange.unknown_query[0]
         raise ValidationProblem(f'"{name}" is not allowed', source="query", key=name)
-    if for_main_keys and exchange.admission is not None and exchange.admission.client_id is not None:
+    if exchange.admission is not None and not exchange.admission.may(needs):
         raise NotAllowed
 
 
-def guarded(endpoint: Endpoint, *, for_main_keys: bool) -> Endpoint:
+def guarded(endpoint: Endpoint, *, needs: str | None) -> Endpoint:
     """The endpoint, called only if nothing between query and body forbids it."""
 
     @wraps(endpoint)
     async def checked(**values: Any) -> Response:
-        check_before_body(current_exchange.get(), for_main_keys=for_main_keys)
+        check_before_body(current_exchange.get(), needs=needs)
         return await endpoint(**values)
 
-    setattr(checked, _FOR_MAIN_KEYS, for_main_keys)
+    setattr(checked, _NEEDS, needs)
     return checked
+
+
+def needs_of(endpoint: Endpoint) -> str | None:
+    """What a client's key needs for an endpoint; None: nobody has decided, so it is refused."""
+    needs: str | None = getattr(endpoint, _NEEDS, None)
+    return needs

@@ -16,7 +16,7 @@ from outrider.leads.reasons import Reason
 from outrider.leads.wire import LeadId
 from outrider.mailboxes.state import is_engine_running
 
-api = Api()
+api = Api(writes_need="leads")
 _SUCCESS = {"ok": True, "data": "success"}
 
 
@@ -81,7 +81,7 @@ async def _why(ctx: Context, campaign_ids: Sequence[int], campaign_lead_ids: Seq
 @api.get("/leads/fetch-categories", also=["/leads/categories"])
 async def list_categories(ctx: Ctx) -> Response:
     """Fetch Lead Categories"""
-    categories = await store.list_categories(ctx.db, ctx.user_id)
+    categories = await store.list_categories(ctx.db, ctx.user_id, client_id=ctx.client_id)
     return reply([wire.category_object(category) for category in categories])
 
 

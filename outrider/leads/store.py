@@ -500,16 +500,22 @@ async def find_category_id(db: Db, user_id: int, *, category_id: int | None, nam
     return found
 
 
-async def list_categories(db: Db, user_id: int) -> list[Category]:
+async def list_categories(db: Db, user_id: int, *, client_id: int | None) -> list[Category]:
+    """Those built in and the account's own; a client (`client_id`) does not see what is hidden from it."""
     return await fetch_all(
         db,
         Category,
         """
         SELECT id, name, sentiment_type, created_at
         FROM categories
-        WHERE user_id IS NULL
-           OR user_id = %(user_id)s
+        WHERE (user_id IS NULL OR user_id = %(user_id)s)
+          AND NOT EXISTS (
+              SELECT FROM clients
+              WHERE clients.user_id = %(user_id)s
+                AND clients.id = %(client_id)s
+                AND categories.id = ANY(clients.restricted_category_ids)
+          )
         ORDER BY id
         """,
-        {"user_id": user_id},
+        {"user_id": user_id, "client_id": client_id},
     )

@@ -141,3 +141,34 @@ async def allow_contact_again(db: Db, lead: Lead, *, category_id: int, now: date
         """,
         {"id": lead.id, "user_id": lead.user_id, "category_id": category_id, "now": now},
     )
+
+
+async def widen_to_account(db: Db, user_id: int, client_id: int) -> None:
+    """The client is going, its campaigns become the account's: who wanted no mail of them gets none of it."""
+    await execute(
+        db,
+        """
+        WITH gone AS (
+            DELETE FROM unsubscribes
+            WHERE user_id = %(user_id)s
+              AND client_id = %(client_id)s
+            RETURNING email, created_at
+        )
+        INSERT INTO unsubscribes (user_id, email, client_id, created_at)
+        SELECT %(user_id)s, email, 0, created_at
+        FROM gone
+        ON CONFLICT DO NOTHING
+        """,
+        {"user_id": user_id, "client_id": client_id},
+    )
+    await execute(
+        db,
+        """
+        UPDATE leads
+        SET is_unsubscribed = true,
+            unsubscribed_client_ids = array_remove(unsubscribed_client_ids, %(client_id)s::bigint)
+        WHERE user_id = %(user_id)s
+          AND unsubscribed_client_ids @> ARRAY[%(client_id)s::bigint]
+        """,
+        {"user_id": user_id, "client_id": client_id},
+    )

@@ -8,7 +8,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from outrider.campaigns.store import load_campaign
-from outrider.kit.http import Api, Ctx, PathId, reply
+from outrider.kit.http import ANY_KEY, Api, Ctx, PathId, reply
 from outrider.leads.models import LeadNotFound
 from outrider.leads.wire import LeadId
 from outrider.messages import history, wire
@@ -36,7 +36,7 @@ async def get_message_history(
     )
 
 
-@api.post("/campaigns/{campaign_id}/message-history-for-leads/bbfbdsFGHlBr76ruhjvh6fhHL")
+@api.post("/campaigns/{campaign_id}/message-history-for-leads/bbfbdsFGHlBr76ruhjvh6fhHL", needs=ANY_KEY)
 async def list_message_histories(
     ctx: Ctx, campaign_id: PathId, query: Annotated[wire.BulkQuery, Query()], body: wire.BulkBody
 ) -> Response:

@@ -16,6 +16,8 @@ from outrider.users.models import (
     LinkUsedUp,
     NewAccount,
     NewKey,
+    OwnerNeeded,
+    Person,
     Role,
 )
 from outrider.users.secrets import HINT_LENGTH, digest, hash_password, make_key, make_token
@@ -32,6 +34,25 @@ async def create_account(db: Db, *, email: str, name: str | None, now: datetime)
     key = await create_key(db, user_id, name="Main", person_id=person_id, now=now)
     token = await create_link(db, person_id, now=now)
     return NewAccount(user_id=user_id, person_id=person_id, api_key=key.text, link_token=token)
+
+
+async def invite(db: Db, user_id: int, *, email: str, name: str | None, role: Role, now: datetime) -> str:
+    """Somebody for the team; returns the token by which a password is set, and with it the invitation accepted."""
+    if role is Role.OWNER:
+        raise OwnerNeeded
+    address = _address(email)
+    shown_name = (name or "").strip() or address.partition("@")[0]
+    person_id = await store.insert_person(db, user_id, email=address, name=shown_name, role=role, now=now)
+    if person_id is None:
+        raise EmailTaken(email=address)
+    return await create_link(db, person_id, now=now)
+
+
+async def remove(db: Db, person: Person) -> None:
+    """Out of the team: sessions and links end, keys of the account stay."""
+    if person.role is Role.OWNER:
+        raise OwnerNeeded
+    await store.delete_person(db, person.user_id, person.id)
 
 
 def _address(email: str) -> str:

@@ -43,6 +43,18 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class TeamMember:
+    """A person as the others of the account see it; who has no password yet is only invited."""
+
+    id: int
+    name: str
+    email: str
+    role: Role
+    is_active: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """The key itself is not kept: `hint` are its last characters."""
 
@@ -93,6 +105,14 @@ class KeyInvalid(Problem):
     """Invalid API Key"""
 
     status = 401
+
+
+class UnknownTeamMember(Invalid):
+    """Team member not found"""
+
+
+class OwnerNeeded(Conflict):
+    """The owner of an account can be neither invited nor removed"""
 
 
 class EmailTaken(Conflict):

@@ -4,7 +4,10 @@ from datetime import datetime, timedelta
 
 from outrider.kit.db import Db, execute, fetch_all, fetch_one, fetch_value
 from outrider.kit.exchange import Admission
-from outrider.users.models import Account, ApiKey, Failures, LinkPurpose, Person, Role
+from outrider.users.models import Account, ApiKey, Failures, LinkPurpose, Person, Role, TeamMember
+
+_NOTED_EVERY = timedelta(minutes=1)
+"""How exact `last_used_at` is: a write for every request would make the busiest rows of all."""
 
 
 async def insert_account(db: Db, name: str, *, now: datetime) -> int:
@@ -29,7 +32,8 @@ async def insert_person(db: Db, user_id: int, *, email: str, name: str, role: Ro
     """None if the address belongs to somebody already."""
     sql = """
         INSERT INTO people (user_id, email, name, role, created_at, updated_at)
-        VALUES (%(user_id)s, %(email)s, %(name)s, %(role)s, %(now)s, %(now)s)
+        SELECT %(user_id)s, %(email)s, %(name)s, %(role)s, %(now)s, %(now)s
+        WHERE NOT EXISTS (SELECT FROM clients WHERE email = %(email)s)
         ON CONFLICT (email) DO NOTHING
         RETURNING id
     """
@@ -70,6 +74,37 @@ async def list_owners(db: Db) -> list[Person]:
         ORDER BY user_id, id
     """
     return await fetch_all(db, Person, sql)
+
+
+async def list_team(db: Db, user_id: int) -> list[TeamMember]:
+    """The people of an account, owners too, by id."""
+    sql = """
+        SELECT id, name, email, role, password_hash IS NOT NULL AS is_active, created_at
+        FROM people
+        WHERE user_id = %(user_id)s
+        ORDER BY id
+    """
+    return await fetch_all(db, TeamMember, sql, {"user_id": user_id})
+
+
+async def find_team_member(db: Db, user_id: int, person_id: int) -> Person | None:
+    sql = """
+        SELECT id, user_id, email, name, role
+        FROM people
+        WHERE user_id = %(user_id)s
+          AND id = %(id)s
+    """
+    return await fetch_one(db, Person, sql, {"user_id": user_id, "id": person_id})
+
+
+async def delete_person(db: Db, user_id: int, person_id: int) -> None:
+    """Log-ins and links go with it; keys stay, and notes keep what was written."""
+    sql = """
+        DELETE FROM people
+        WHERE user_id = %(user_id)s
+          AND id = %(id)s
+    """
+    await execute(db, sql, {"user_id": user_id, "id": person_id})
 
 
 async def find_password_hash(db: Db, person_id: int) -> str | None:
@@ -241,10 +276,18 @@ async def record_request(
     """
     sql = """
         WITH caller AS (
-          SELECT id, user_id, client_id, coalesce(rate_limit_requests, %(default_limit)s) AS request_limit
+          SELECT api_keys.id, api_keys.user_id, api_keys.client_id, clients.permissions AS rights,
+                 coalesce(api_keys.rate_limit_requests, %(default_limit)s) AS request_limit
           FROM api_keys
-          WHERE key_hash = %(key_hash)s
-            AND revoked_at IS NULL
+          LEFT JOIN clients ON clients.id = api_keys.client_id
+          WHERE api_keys.key_hash = %(key_hash)s
+            AND api_keys.revoked_at IS NULL
+        ), noted AS (
+          UPDATE api_keys
+          SET last_used_at = %(wall)s
+          FROM caller
+          WHERE api_keys.id = caller.id
+            AND (api_keys.last_used_at IS NULL OR api_keys.last_used_at < %(noted_before)s)
         ), counted AS (
           INSERT INTO rate_limits AS counter (key_id, window_started_at, request_count)
           SELECT id, %(wall)s, 1
@@ -263,7 +306,8 @@ async def record_request(
                caller.client_id,
                caller.request_limit AS limit,
                coalesce(counted.request_count, 0) AS count,
-               counted.window_started_at + %(window)s AS window_ends_at
+               counted.window_started_at + %(window)s AS window_ends_at,
+               coalesce(caller.rights, '{}') AS rights
         FROM caller
         LEFT JOIN counted ON counted.key_id = caller.id
     """
@@ -277,6 +321,7 @@ async def record_request(
             "wall": wall,
             "expired": wall - window,
             "window": window,
+            "noted_before": wall - _NOTED_EVERY,
         },
     )
 

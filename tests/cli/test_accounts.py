@@ -147,3 +147,35 @@ async def test_an_address_of_nobody_is_said(installed: Run, words: tuple[str, ..
     result = await installed(*words, "--email", "nobody@ours.example")
     assert result.exit_code == 1
     assert "Nobody here has the address nobody@ours.example." in result.stderr
+
+
+async def test_a_person_is_invited_listed_and_removed(installed: Run, database: Database) -> None:
+    await created(installed)
+    invite = ("user", "invite", "--email", "noor@ours.example", "--to", EMAIL, "--role", "viewer", "--json")
+    link = orjson.loads((await installed(*invite)).stdout)["password_link"]
+    team = orjson.loads((await installed("user", "list", "--of", EMAIL, "--json")).stdout)
+    assert [(each["email"], each["role"], each["status"]) for each in team] == [
+        (EMAIL, "owner", "invited"),
+        ("noor@ours.example", "viewer", "invited"),
+    ]
+    async with database.transaction() as db:
+        await actions.set_password(db, token=link.rsplit("/", 1)[1], password="correct horse", now=SYSTEM_CLOCK.now())
+    team = orjson.loads((await installed("user", "list", "--of", EMAIL, "--json")).stdout)
+    assert [each["status"] for each in team] == ["invited", "active"]
+    await installed("user", "remove", "--email", "noor@ours.example")
+    assert len(orjson.loads((await installed("user", "list", "--of", EMAIL, "--json")).stdout)) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (("invite", "--email", EMAIL, "--to", EMAIL), "User with email ann@ours.example already exists"),
+        (("invite", "--email", "x@ours.example", "--to", EMAIL, "--role", "owner"), "owner of an account"),
+        (("remove", "--email", EMAIL), "owner of an account"),
+    ],
+)
+async def test_owners_are_neither_invited_nor_removed(installed: Run, command: tuple[str, ...], sentence: str) -> None:
+    await created(installed)
+    refused = await installed("user", *command)
+    assert refused.exit_code == 1
+    assert sentence in refused.stderr

@@ -230,3 +230,20 @@ def test_what_a_start_needs_is_said(caller: Caller, missing: str, text: str) -> 
     answer = caller.say("POST", f"/campaigns/{campaign_id}/status", data='{"status": "START"}')
     assert answer.status == 400
     assert (answer.json["error"], answer.json["message"]) == (text, text)
+
+
+def test_a_client_is_made_with_a_key_and_deleted(caller: Caller) -> None:
+    address = f"ops@{caller.key[:8]}.example"
+    client = {
+        "name": "Harbor Lane Studio",
+        "email": address,
+        "permission": ["reply_master_inbox"],
+        "logo": "Harbor Lane",
+    }
+    made = good(caller.say("POST", "/client/save", data=json.dumps({**client, "password": "tide-and-rope-44"})))
+    assert_shape(made, example("save_client"))
+    assert_shape(good(caller.say("GET", "/client/")), example("list_clients"))
+    key = good(caller.say("POST", "/client/api-key", data=json.dumps({"clientId": made["id"], "keyName": "Prod Key"})))
+    assert_shape(key, example("create_client_key"))
+    assert [each["id"] for each in good(caller.say("GET", "/client/api-key"))["data"]] == [key["data"]["id"]]
+    assert good(caller.say("DELETE", f"/client/{made['id']}"))["message"] == "Client deleted successfully"

@@ -224,7 +224,7 @@ async def test_a_look_up_by_address_is_the_example_of_the_reference(api: ApiClie
                 "last_reply_at": "2026-03-02T13:00:00+00:00",
                 "last_activity_at": "2026-03-02T13:00:00+00:00",
                 "client_id": client_id,
-                "client_email": "ops@harborlane.example",
+                "client_email": "ops0@harborlane.example",
             },
         ],
     }

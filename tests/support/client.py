@@ -124,16 +124,22 @@ async def fresh_account(db: Db, now: datetime) -> int:
     return account.user_id
 
 
-async def fresh_client(db: Db, user_id: int, now: datetime) -> int:
+async def fresh_client(db: Db, user_id: int, now: datetime, *, permissions: Sequence[str] = ("full_access",)) -> int:
+    number = await fetch_value(db, "SELECT count(*) FROM clients")
     return int(
         await fetch_value(
             db,
             """
-            INSERT INTO clients (user_id, name, email, created_at, updated_at)
-            VALUES (%(user_id)s, 'Harbor Lane', 'ops@harborlane.example', %(now)s, %(now)s)
+            INSERT INTO clients (user_id, name, email, permissions, created_at, updated_at)
+            VALUES (%(user_id)s, 'Harbor Lane', %(email)s, %(permissions)s, %(now)s, %(now)s)
             RETURNING id
             """,
-            {"user_id": user_id, "now": now},
+            {
+                "user_id": user_id,
+                "email": f"ops{number}@harborlane.example",
+                "permissions": list(permissions),
+                "now": now,
+            },
         )
     )
 

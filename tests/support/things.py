@@ -12,11 +12,11 @@ from starlette.responses import Response
 
 from outrider.kit.db import execute, fetch_value
 from outrider.kit.errors import Conflict, NotFound
-from outrider.kit.http import Api, Ctx, FreeCtx, PathId, reply, stream_csv
+from outrider.kit.http import ANY_KEY, MAIN_KEY, Api, Ctx, FreeCtx, PathId, reply, stream_csv
 from outrider.kit.pagination import Page, paging
 from outrider.kit.validation import Flag, Id, Int, ListOf, StrictWire, Text, Wire
 
-api = Api()
+api = Api(writes_need=ANY_KEY)
 going_on = asyncio.Event()
 let_go = asyncio.Event()
 
@@ -108,7 +108,7 @@ async def delete_thing(_ctx: Ctx, body: Part) -> Response:
     return reply({"name": body.name})
 
 
-@api.post("/things/{thing_id}/owner", for_main_keys=True)
+@api.post("/things/{thing_id}/owner", needs=MAIN_KEY)
 async def set_owner(_ctx: Ctx, thing_id: PathId, body: Part) -> Response:
     """Set Owner"""
     return reply({"id": thing_id, "name": body.name})

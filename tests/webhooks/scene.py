@@ -60,7 +60,7 @@ async def client(db: Db, client_id: int = 31, user_id: int = USER) -> int:
         id=client_id,
         user_id=user_id,
         name="Harbor Lane",
-        email="ops@harborlane.example",
+        email=f"ops{client_id}@harborlane.example",
         created_at=CREATED_AT,
         updated_at=CREATED_AT,
     )

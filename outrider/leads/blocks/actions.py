@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from outrider.clients import store as clients
+from outrider.clients.models import ClientDeleted
 from outrider.kit.db import Db
 from outrider.kit.errors import NotAllowed
+from outrider.leads import unsubscribes
 from outrider.leads.blocks import store
 from outrider.leads.blocks.models import BlockEntryNotFound, normalised_entry
 from outrider.leads.models import HoldReason
@@ -62,6 +64,13 @@ async def remove_by_name(db: Db, user_id: int, entry: str, *, client_id: int | N
     client_id = own_client_id(client_id, scope)
     if name is None or not await store.delete_entry_by_name(db, user_id, name, client_id=client_id):
         raise BlockEntryNotFound
+
+
+async def adopt(db: Db, events: Sequence[ClientDeleted]) -> None:
+    """What a client wanted to keep out, and who wanted none of its mail, holds for its campaigns when it is gone."""
+    for event in events:
+        await store.widen_to_account(db, event.user_id, event.client_id)
+        await unsubscribes.widen_to_account(db, event.user_id, event.client_id)
 
 
 def own_client_id(given: int | None, scope: int | None) -> int | None:

@@ -177,3 +177,23 @@ async def record_hard_bounce(db: Db, email: str, *, now: datetime) -> None:
         """,
         {"email": email, "now": now},
     )
+
+
+async def widen_to_account(db: Db, user_id: int, client_id: int) -> None:
+    """Entries of a client that is going become the account's; the same entry may be there."""
+    await execute(
+        db,
+        """
+        WITH gone AS (
+            DELETE FROM block_list
+            WHERE user_id = %(user_id)s
+              AND client_id = %(client_id)s
+            RETURNING email_or_domain, source, created_at
+        )
+        INSERT INTO block_list (user_id, email_or_domain, source, created_at)
+        SELECT %(user_id)s, email_or_domain, source, created_at
+        FROM gone
+        ON CONFLICT (user_id, email_or_domain, coalesce(client_id, 0)) DO NOTHING
+        """,
+        {"user_id": user_id, "client_id": client_id},
+    )

@@ -12,7 +12,7 @@ from outrider.kit.pagination import Page, paging
 from outrider.leads.imports import actions, store, wire
 from outrider.leads.imports.models import ImportStatus
 
-api = Api()
+api = Api(writes_need="leads")
 
 
 @api.post("/campaigns/{campaign_id}/leads/import")
