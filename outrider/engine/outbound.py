@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import psycopg
@@ -87,7 +88,9 @@ class Outbound:
         self._recorder = recorder
         self._on_sent = on_sent
         self._recipients = recipients
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight: set[int] = set()  # ids of the messages
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
 
     async def send_due(self) -> int:
         """One round: claim what is due and hand it over; returns how many were claimed.
@@ -98,8 +101,8 @@ class Outbound:
         """
         attempts = await self.claim_due()
         await self.start(attempts)
-        if self._in_flight:
-            await asyncio.wait(self._in_flight, timeout=_ROUND_SECONDS)
+        if attempts or self._in_flight:
+            await self._all_answered(_ROUND_SECONDS)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._recorder.join(), _ROUND_SECONDS)
         return len(attempts)
@@ -125,9 +128,9 @@ class Outbound:
     async def start(self, attempts: Sequence[Attempt]) -> None:
         """Hand the claimed mails over, side by side; the recorder notes what becomes of them."""
         for ready in await self.prepare(attempts) if attempts else ():
-            task = asyncio.create_task(self._submit(ready))
-            self._in_flight.add(task)
-            task.add_done_callback(self._in_flight.discard)
+            self._in_flight.add(ready.attempt.message_id)
+            self._is_idle.clear()
+            self._submit(ready)
 
     def _stats_id(self, campaign_lead_id: int, step_id: int) -> UUID:
         return stats_id(self._vault, campaign_lead_id, step_id)
@@ -170,36 +173,47 @@ class Outbound:
             await _release(db, [attempt])
             await _hold(db, {attempt.lead.id: _UNFORESEEN}, until=self._clock.now() + _LOOK_AGAIN)
 
-    async def _submit(self, ready: Ready) -> None:
-        outcome = await self._outcome(ready)
-        result = ready.answered(outcome, self._clock.now())
-        self._recorder.put(result)
-        if record.is_taken(result):
-            self._on_sent(ready.attempt.mailbox_id, ready.rendered.data)
-
-    async def _outcome(self, ready: Ready) -> Outcome:
-        attempt = ready.attempt
+    def _submit(self, ready: Ready) -> None:
+        attempt, done = ready.attempt, partial(self._done, ready)
         try:
             sender = self._senders[attempt.mailbox_id]
             if sender.server is None:
-                return _NO_SERVER
+                done(_NO_SERVER)
+                return
             envelope = Envelope(
                 sender=sender.mailbox.from_email,
                 recipients=(attempt.lead.email, *sender.bcc),
                 data=ready.rendered.data,
             )
-            return await self._submitter.submit(sender.server, envelope)
+            self._submitter.submit(sender.server, envelope, done)
         except Exception:  # a mail without an outcome would hold its mailbox for ever
             log.exception("a submission failed", message_id=attempt.message_id, mailbox_id=attempt.mailbox_id)
-            return _INTERRUPTED
+            done(_INTERRUPTED)
+
+    def _done(self, ready: Ready, outcome: Outcome) -> None:
+        """What the server said to a mail; called in the middle of the talk with it, so nothing here waits."""
+        result = ready.answered(outcome, self._clock.now())
+        self._recorder.put(result)
+        self._in_flight.discard(ready.attempt.message_id)
+        if not self._in_flight:
+            self._is_idle.set()
+        if record.is_taken(result):
+            self._on_sent(ready.attempt.mailbox_id, ready.rendered.data)
 
     async def finish(self, *, seconds: float | None = None) -> None:
         """Wait for the mails that are being handed over; what takes longer than this is given up."""
-        if self._in_flight:
-            await asyncio.wait(self._in_flight, timeout=seconds)
-        if self._in_flight:
+        if not await self._all_answered(seconds):
             self._submitter.give_up()
-            await asyncio.wait(self._in_flight)
+            await self._all_answered(None)
+
+    async def _all_answered(self, seconds: float | None) -> bool:
+        """Whether nothing is in flight within so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._is_idle.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
 async def _write(db: Db, attempts: Sequence[Attempt], rendered: Mapping[int, Rendered]) -> list[int]:

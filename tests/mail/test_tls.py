@@ -9,6 +9,7 @@ import uvloop
 from outrider.mail.server import Server, TlsMode
 from outrider.mail.smtp import Accepted, Envelope, Submitter
 from outrider.mail.tls import MAX_SESSIONS, TlsContexts
+from tests.support import submitting
 from tests.support.certificates import server_context, write_certificate
 from tests.support.smtp_servers import FaultySmtp, running
 
@@ -51,7 +52,9 @@ def test_the_second_connection_resumes_the_session_of_the_first(
         submitter = Submitter(tls=TlsContexts(certificate_authorities=certificate), messages_per_connection=1)
         async with running(FaultySmtp(tls=server_context(certificate)), tls_mode=mode) as smtp:
             for _ in range(3):
-                outcome = await submitter.submit(smtp.server, Envelope("a@x.example", ("b@x.example",), b"Hi\r\n"))
+                outcome = await submitting.submit(
+                    submitter, smtp.server, Envelope("a@x.example", ("b@x.example",), b"Hi\r\n")
+                )
                 assert isinstance(outcome, Accepted), outcome
             await submitter.close()
             return smtp

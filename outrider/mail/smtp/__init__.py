@@ -7,7 +7,7 @@
 from outrider.mail.codes import Reason, Scope
 from outrider.mail.server import CheckResult, Server, TlsMode
 from outrider.mail.smtp.check import check
-from outrider.mail.smtp.connection import Connection
+from outrider.mail.smtp.connection import Connection, Submission
 from outrider.mail.smtp.envelope import Envelope
 from outrider.mail.smtp.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
 from outrider.mail.smtp.session import SessionRefused, Timeouts
@@ -25,6 +25,7 @@ __all__ = [
     "Scope",
     "Server",
     "SessionRefused",
+    "Submission",
     "Submitter",
     "Timeouts",
     "TlsMode",

@@ -1,12 +1,12 @@
 """The wire to one server: bytes out, replies in. Knows TLS and time limits, nothing of mail.
 
 An asyncio protocol rather than streams: replies are parsed as they arrive, a closed connection is noticed at once even
-while nobody reads, and pipelined replies cost one wake-up.
+while nobody reads, and pipelined replies cost one wake-up. Who waits leaves a function to call: a mail needs no task.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from outrider.mail import network
@@ -25,12 +25,17 @@ class Channel(asyncio.Protocol):
     """Made by `connect`. After ChannelLost or TimeoutError it is dead; what the server had said before can be read."""
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._parser = ReplyParser()
         self._replies: deque[Reply] = deque()
-        self._lost: str | None = None
+        self._lost: ChannelLost | TimeoutError | None = None
         self._is_paused = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._listener: Callable[[], None] | None = None
+        self._patience = 0.0  # of the listener, in seconds
+        self._ends_at = 0.0  # when it is at its end, by the loop's clock
+        self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = 0.0
 
     @classmethod
     async def connect(cls, server: Server, context: ResumingContext | None, *, seconds: float) -> "Channel":
@@ -43,8 +48,13 @@ class Channel(asyncio.Protocol):
         return self._lost is None and not self._replies and self._parser.is_between_replies
 
     @property
+    def is_full(self) -> bool:
+        """Whether something written was not handed to the operating system yet."""
+        return self._is_paused
+
+    @property
     def unread(self) -> Reply | None:
-        """The reply that `read` would give at once."""
+        """The reply that `take` would give."""
         return self._replies[0] if self._replies else None
 
     @property
@@ -56,31 +66,43 @@ class Channel(asyncio.Protocol):
         return str(self._open_transport().get_extra_info("sockname")[0])
 
     def write(self, octets: bytes) -> None:
-        """Raises ChannelLost if it is known that nobody is there; then nothing of it was sent."""
+        """Raises ChannelLost or TimeoutError if it is known that nobody is there; then nothing of it was sent."""
         self._open_transport().write(octets)
 
-    async def drain(self, *, seconds: float) -> None:
-        """Wait until everything written was handed to the operating system."""
-        while self._is_paused:
-            await self._wait(seconds)
+    def take(self) -> Reply | None:
+        """The next reply in order, if it is there; raises ChannelLost or TimeoutError if none will come."""
+        if self._replies:
+            return self._replies.popleft()
         self._open_transport()
+        return None
+
+    def listen(self, listener: Callable[[], None], *, seconds: float) -> None:
+        """Call it once, as soon as anything has happened; if nothing does for so long, that is the end of the channel.
+
+        One timer that runs its course, rather than a new one for every reply.
+        """
+        self._listener = listener
+        self._patience = seconds
+        self._ends_at = self._loop.time() + seconds
+        if self._timer is None or self._ends_at < self._looks_at:
+            self._look_later()
 
     async def read(self, *, seconds: float) -> Reply:
         """The next reply in order; raises ChannelLost or TimeoutError."""
-        while not self._replies:
-            self._open_transport()
-            await self._wait(seconds)
-        return self._replies.popleft()
+        while (reply := self.take()) is None:
+            happened = asyncio.Event()
+            self.listen(happened.set, seconds=seconds)
+            await happened.wait()
+        return reply
 
     async def start_tls(self, context: ResumingContext, hostname: str, *, seconds: float) -> None:
         """Raises OSError. Replies sent before the handshake would be taken for answers after it (RFC 3207 §6)."""
         if not self.is_idle:
             self.abort("the server went on in plain text after STARTTLS")
         transport = self._open_transport()
-        loop = asyncio.get_running_loop()
         upgrade = cast(
             "Awaitable[asyncio.Transport]",
-            loop.start_tls(transport, self, context, server_hostname=hostname, ssl_handshake_timeout=seconds),
+            self._loop.start_tls(transport, self, context, server_hostname=hostname, ssl_handshake_timeout=seconds),
         )
         self._transport = await upgrade
         self._transport.set_write_buffer_limits(high=0)
@@ -91,9 +113,7 @@ class Channel(asyncio.Protocol):
             self._transport.close()
 
     def abort(self, reason: str = "the connection was given up") -> None:
-        self._lose(reason)
-        if self._transport:
-            self._transport.abort()
+        self._end(ChannelLost(reason))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -103,8 +123,7 @@ class Channel(asyncio.Protocol):
         if self._lost is not None:
             return
         try:
-            for reply in self._parser.feed(data):
-                self._replies.append(reply)
+            self._replies.extend(self._parser.feed(data))
         except MalformedReply as error:
             self.abort(f"the server does not speak SMTP: {error}")
         if len(self._replies) > MAX_UNREAD_REPLIES:
@@ -112,7 +131,7 @@ class Channel(asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lose(f"the connection broke: {exc}" if exc else "the server closed the connection")
+        self._lose(ChannelLost(f"the connection broke: {exc}" if exc else "the server closed the connection"))
 
     def pause_writing(self) -> None:
         self._is_paused = True
@@ -122,37 +141,44 @@ class Channel(asyncio.Protocol):
         self._wake()
 
     def _open_transport(self) -> asyncio.Transport:
-        if self._lost is not None or self._transport is None:
-            raise ChannelLost(self._lost or "not connected")
+        if self._lost is not None:
+            raise type(self._lost)(str(self._lost))
+        if self._transport is None:
+            raise ChannelLost("not connected")
         if self._transport.is_closing():
             raise ChannelLost("the server closed the connection")
         return self._transport
 
-    def _lose(self, reason: str) -> None:
-        """The first reason is the true one."""
-        self._lost = self._lost or reason
+    def _end(self, error: ChannelLost | TimeoutError) -> None:
+        if self._transport:
+            self._transport.abort()
+        self._lose(error)
+
+    def _lose(self, error: ChannelLost | TimeoutError) -> None:
+        """The first error is the true one."""
+        self._lost = self._lost or error
         self._is_paused = False
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
         self._wake()
 
-    async def _wait(self, seconds: float) -> None:
-        """Until something happened."""
-        loop = asyncio.get_running_loop()
-        waiter = self._waiter = loop.create_future()
-        timer = loop.call_later(seconds, _expire, waiter, seconds)
-        try:
-            await waiter
-        except TimeoutError:
-            self.abort()
-            raise
-        finally:
-            timer.cancel()
-            self._waiter = None
-
     def _wake(self) -> None:
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
+        listener, self._listener = self._listener, None
+        if listener:
+            listener()
 
+    def _look_later(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._looks_at = self._ends_at
+        self._timer = self._loop.call_at(self._looks_at, self._look)
 
-def _expire(waiter: "asyncio.Future[None]", seconds: float) -> None:
-    if not waiter.done():
-        waiter.set_exception(TimeoutError(f"no answer within {seconds:g} seconds"))
+    def _look(self) -> None:
+        self._timer = None
+        if self._listener is None:
+            return
+        if self._loop.time() < self._ends_at:
+            self._look_later()
+        else:
+            self._end(TimeoutError(f"no answer within {self._patience:g} seconds"))

@@ -4,11 +4,13 @@ The point of no return is the write that holds the final dot. Before it a mail i
 tried on another connection if none of its content was sent); after it, and without an answer, it is Unknown.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
+from outrider.kit.log import get_logger
 from outrider.mail.codes import Command
 from outrider.mail.server import Server
 from outrider.mail.smtp.channel import Channel, ChannelLost
@@ -18,9 +20,17 @@ from outrider.mail.smtp.reply import Reply
 from outrider.mail.smtp.session import Capabilities, Timeouts, open_session
 from outrider.mail.tls import TlsContexts
 
+log = get_logger("smtp")
+
+MAIL, RCPT, DATA, CONTENT = Command.MAIL, Command.RCPT, Command.DATA, Command.CONTENT  # an enum is slow to ask
+DONE, GO_ON = 2, 3  # first digits of replies (RFC 5321 §4.2.1)
 CLOSING = 421
 LAST_WRITE = 64 * 1024  # octets of content that go out together with the final dot
 QUIT_SECONDS = 2.0
+
+T = TypeVar("T")
+Talk = Generator[float, None, T]
+"""What is said and heard in a row. It yields where it waits: the seconds that it is ready to."""
 
 
 class Farewell(ChannelLost):
@@ -32,23 +42,29 @@ class Farewell(ChannelLost):
 
 
 @dataclass(slots=True)
-class _Step:
-    """A command before the content. `is_ahead`: written together with the ones before it."""
+class Submission:
+    """A mail that waits for its turn; `done` is told what became of it, once."""
 
-    command: Command | None  # None: RSET, whose reply says nothing
-    line: bytes
-    is_ahead: bool
-    copy: str | None = None  # a recipient beyond the first
+    envelope: Envelope
+    done: Callable[[Outcome], None]
+
+    def end(self, outcome: Outcome) -> None:
+        """A caller that fails must not hold up the mails of others."""
+        try:
+            self.done(outcome)
+        except Exception:
+            log.exception("what became of a mail was not noted", outcome=type(outcome).__name__)
 
 
 class Connection:
-    """One logged-in session; one task at a time. Cancelling a submission closes it."""
+    """One logged-in session. It talks in the callbacks of its channel: a mail costs no task and no future."""
 
     def __init__(self, server: Server, channel: Channel, capabilities: Capabilities, timeouts: Timeouts) -> None:
         self.server = server
         self.capabilities = capabilities
-        self.message_count = 0
-        self.failure: Outcome | None = None  # why the last submission ended early
+        self.message_count = 0  # that the server answered, with their content
+        self.outcome_count = 0  # those and the ones refused before
+        self.failure: Outcome | None = None  # why the work ended early
         self._channel = channel
         self._timeouts = timeouts
         self._is_begun = False  # what comes before the next content went out with the last final dot
@@ -65,26 +81,14 @@ class Connection:
     def is_usable(self) -> bool:
         return self._channel.is_idle
 
-    async def submit(self, envelope: Envelope) -> Outcome:
-        outcomes = await self.submit_many((envelope,))
-        return outcomes[0] if outcomes else self.failure or disconnected("The connection was lost.")
+    def work(self, waiting: deque[Submission], at_end: Callable[[], None], *, at_most: int) -> None:
+        """Submit what waits, and what joins it meanwhile, until `at_most` mails were sent on this connection.
 
-    async def submit_many(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
-        """What became of the envelopes, in order.
-
-        Fewer than there are envelopes if the connection ended: no content of the next was sent, `failure` says why.
+        Those that are left at the end have certainly not been taken: no content of them was sent, `failure` says why.
         """
-        outcomes: list[Outcome] = []
-        try:
-            for envelope, following in zip(envelopes, (*envelopes[1:], None), strict=True):
-                outcomes.append(await self._submit(envelope, following))
-        except OSError as error:
-            self.failure = self._failure(error)
-            self._channel.abort()
-        except BaseException:
-            self._channel.abort()
-            raise
-        return outcomes
+        self._talk = self._submit_all(waiting, at_most)
+        self._at_end = at_end
+        self._go_on()
 
     def abort(self, reason: str) -> None:
         """End it at once, whatever is under way."""
@@ -97,34 +101,65 @@ class Connection:
             await self._channel.read(seconds=QUIT_SECONDS)
         self._channel.close()
 
-    async def _submit(self, envelope: Envelope, following: Envelope | None) -> Outcome:
-        unfit = objection(envelope, self.capabilities)
+    def _go_on(self) -> None:
+        """Something happened: talk until there is something to wait for again, or nothing to do."""
+        try:
+            self._channel.listen(self._go_on, seconds=next(self._talk))
+        except StopIteration:
+            self._at_end()
+        except OSError as error:
+            self.failure = self._failure(error)
+            self._channel.abort()
+            self._at_end()
+
+    def _submit_all(self, waiting: deque[Submission], at_most: int) -> Talk[None]:
+        while waiting and self.message_count < at_most:
+            is_last = len(waiting) == 1 or self.message_count + 1 >= at_most
+            outcome = yield from self._submit(waiting[0].envelope, None if is_last else waiting[1].envelope)
+            self.outcome_count += 1
+            waiting.popleft().end(outcome)
+
+    def _submit(self, envelope: Envelope, following: Envelope | None) -> Talk[Outcome]:
+        unfit = None if self._is_begun else objection(envelope, self.capabilities)
         if unfit:
             return unfit
         unwanted: list[str] = []
-        refusal = await self._begin(envelope, unwanted)
-        if refusal:
-            return refusal
-        return await self._send(envelope, following, unwanted)
+        try:
+            refusal = yield from self._begin(envelope, unwanted)
+            return refusal or (yield from self._send(envelope, following, unwanted))
+        except OSError:
+            raise
+        except Exception:  # a mistake of ours
+            log.exception("a submission failed")
+            self._channel.abort()
+            return in_doubt("The submission failed in an unforeseen way.")
 
-    async def _begin(self, envelope: Envelope, unwanted: list[str]) -> Outcome | None:
+    def _begin(self, envelope: Envelope, unwanted: list[str]) -> Talk[Outcome | None]:
         """MAIL, RCPT, DATA: the refusal, or None if the server waits for the content. Collects unwanted copies."""
-        steps = list(self._steps(envelope))
+        commands = self._commands(envelope)
+        ahead_count = self._ahead_count(envelope, commands)
         if not self._is_begun:
-            self._write_ahead(steps)
+            self._channel.write(_lines(commands[:ahead_count]))
         self._is_begun = self._needs_reset = False
         refusal: Outcome | None = None
+        recipients = iter(envelope.recipients)
         try:
-            for step in steps:
-                if refusal and not step.is_ahead:
-                    break
-                reply = await self._ask(step)
-                if step.copy and reply.is_refusal:
-                    unwanted.append(step.copy)
-                elif step.command and reply.is_refusal:
-                    refusal = refusal or refused(reply, step.command)
-                elif step.command is Command.DATA and refusal:
-                    await self._send_nothing()
+            for place, (command, line) in enumerate(commands):
+                if place >= ahead_count:
+                    if refusal:
+                        break
+                    self._channel.write(line)
+                reply = self._channel.take() or (
+                    yield from self._wait(self._timeouts.data if command is DATA else self._timeouts.command)
+                )
+                no = _refusal(reply, command)
+                recipient = next(recipients) if command is RCPT else None
+                if recipient and no and recipient is not envelope.recipients[0]:
+                    unwanted.append(recipient)
+                elif command and no:
+                    refusal = refusal or refused(no, command)
+                elif command is DATA and refusal:
+                    yield from self._send_nothing()
                     return refusal
         except OSError:
             if refusal is None:
@@ -133,47 +168,37 @@ class Connection:
         self._needs_reset = refusal is not None
         return refusal
 
-    def _steps(self, envelope: Envelope) -> Iterator[_Step]:
-        """DATA goes ahead of the replies only with one recipient: the copies must not get what the lead does not."""
-        is_ahead = self.capabilities.pipelining
-        if self._needs_reset:
-            yield _Step(None, b"RSET\r\n", is_ahead)
-        yield _Step(Command.MAIL, mail_command(envelope, self.capabilities), is_ahead)
-        lead, *copies = envelope.recipients
-        yield _Step(Command.RCPT, recipient_command(lead), is_ahead)
-        for copy in copies:
-            yield _Step(Command.RCPT, recipient_command(copy), is_ahead, copy)
-        yield _Step(Command.DATA, b"DATA\r\n", is_ahead and not copies)
+    def _commands(self, envelope: Envelope) -> list[tuple[Command | None, bytes]]:
+        """What comes before the content. None is RSET, whose reply says nothing."""
+        commands: list[tuple[Command | None, bytes]] = [(None, b"RSET\r\n")] if self._needs_reset else []
+        commands.append((MAIL, mail_command(envelope, self.capabilities)))
+        commands.extend([(RCPT, recipient_command(recipient)) for recipient in envelope.recipients])
+        commands.append((DATA, b"DATA\r\n"))
+        return commands
 
-    def _write_ahead(self, steps: Sequence[_Step]) -> None:
-        lines = b"".join([step.line for step in steps if step.is_ahead])
-        if lines:
-            self._channel.write(lines)
+    def _ahead_count(self, envelope: Envelope, commands: Sequence[object]) -> int:
+        """How many are written before the first is answered (RFC 2920 §3.1).
 
-    async def _ask(self, step: _Step) -> Reply:
-        if not step.is_ahead:
-            self._channel.write(step.line)
-        is_data = step.command is Command.DATA
-        reply = await self._channel.read(seconds=self._timeouts.data if is_data else self._timeouts.command)
-        if reply.code == CLOSING:
-            raise Farewell(refused(reply, step.command or Command.MAIL))
-        if not reply.is_refusal and reply.is_positive is is_data:
-            raise ChannelLost(f"the server answered {step.command} with {reply}")
-        return reply
+        DATA is one of them only with one recipient: the copies must not get what the lead does not.
+        """
+        if not self.capabilities.pipelining:
+            return 0
+        return len(commands) if len(envelope.recipients) == 1 else len(commands) - 1
 
-    async def _send_nothing(self) -> None:
+    def _send_nothing(self) -> Talk[None]:
         """DATA was let through although nobody is to get it: an empty content ends it (RFC 2920 §3.1)."""
         self._channel.write(b".\r\n")
-        await self._channel.read(seconds=self._timeouts.command)
+        yield from self._wait(self._timeouts.command)
 
-    async def _send(self, envelope: Envelope, following: Envelope | None, unwanted: Sequence[str]) -> Outcome:
+    def _send(self, envelope: Envelope, following: Envelope | None, unwanted: Sequence[str]) -> Talk[Outcome]:
         content = dot_stuffed(envelope.data)
         beginning, end = content[:-LAST_WRITE], content[-LAST_WRITE:]
         ahead = self._lines_ahead(following)
         try:
             if beginning:
                 self._channel.write(beginning)
-                await self._channel.drain(seconds=self._timeouts.block)
+                while self._channel.is_full:
+                    yield self._timeouts.block
             self._raise_if_answered()
             self._channel.write(b"".join((end, b".\r\n", ahead)))
         except OSError as error:
@@ -181,25 +206,26 @@ class Connection:
                 raise
             self._channel.abort()
             answer = self._channel.unread
-            return refused(answer, Command.CONTENT) if answer and answer.is_refusal else self._failure(error)
+            return refused(answer, CONTENT) if answer and answer.is_refusal else self._failure(error)
         self._is_begun = bool(ahead)
-        return await self._verdict(unwanted)
+        return (yield from self._verdict(unwanted))
 
     def _lines_ahead(self, following: Envelope | None) -> bytes:
         """What comes before the next content, to go out with the final dot of this one (RFC 2920 §3.1)."""
         if not following or not self.capabilities.pipelining or objection(following, self.capabilities):
             return b""
-        return b"".join([step.line for step in self._steps(following) if step.is_ahead])
+        commands = self._commands(following)
+        return _lines(commands[: self._ahead_count(following, commands)])
 
     def _raise_if_answered(self) -> None:
         """An answer before the final dot can only be a refusal; with the dot unsent it is certain."""
         if answer := self._channel.unread:
-            raise Farewell(refused(answer, Command.CONTENT))
+            raise Farewell(refused(answer, CONTENT))
 
-    async def _verdict(self, unwanted: Sequence[str]) -> Outcome:
+    def _verdict(self, unwanted: Sequence[str]) -> Talk[Outcome]:
         """The answer to the final dot."""
         try:
-            reply = await self._channel.read(seconds=self._timeouts.termination)
+            reply = yield from self._wait(self._timeouts.termination)
         except OSError as error:
             self._channel.abort()
             return in_doubt(f"The mail was sent, but the server did not confirm it: {error}.")
@@ -207,12 +233,32 @@ class Connection:
         if reply.is_positive:
             return Accepted(reply.code, reply.enhanced_code, str(reply), tuple(unwanted))
         if reply.is_refusal:
-            return refused(reply, Command.CONTENT)
+            return refused(reply, CONTENT)
         self._channel.abort()
         return in_doubt(f"The server answered the mail with {reply}.", reply)
+
+    def _wait(self, seconds: float) -> Talk[Reply]:
+        while (reply := self._channel.take()) is None:
+            yield seconds
+        return reply
 
     def _failure(self, error: OSError) -> Outcome:
         """Nothing, or not all, of the content was sent."""
         if isinstance(error, Farewell):
             return error.outcome
         return disconnected(f"{self.server.host}:{self.server.port}: {error}.")
+
+
+def _refusal(reply: Reply, command: Command | None) -> Reply | None:
+    """The reply if it is a refusal; what is neither yes nor no ends the connection."""
+    if reply.code // 100 == (GO_ON if command is DATA else DONE):
+        return None
+    if reply.code == CLOSING:
+        raise Farewell(refused(reply, command or MAIL))
+    if reply.is_refusal:
+        return reply
+    raise ChannelLost(f"the server answered {command} with {reply}")
+
+
+def _lines(commands: Sequence[tuple[Command | None, bytes]]) -> bytes:
+    return b"".join([line for _, line in commands])

@@ -59,10 +59,12 @@ class ReplyParser:
         for line in complete:
             if line[3:4] == b"-":
                 self._begin(line)
-                continue
-            reply = _read_reply(tuple(self._begun), line) if self._begun or len(line) > USUAL_LINE else _known(line)
-            self._begun.clear()
-            yield reply
+            elif self._begun or len(line) > USUAL_LINE:
+                reply = _read_reply(tuple(self._begun), line)
+                self._begun.clear()
+                yield reply
+            else:
+                yield _known(line)
         if len(self._pending) > MAX_LINE_OCTETS:
             raise MalformedReply("a line without end")
 

@@ -5,32 +5,45 @@ mail's content was sent. That cannot make two mails of one.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
+from outrider.kit.log import get_logger
 from outrider.mail import network
 from outrider.mail.codes import Reason, Scope
 from outrider.mail.server import Server
-from outrider.mail.smtp.connection import Connection
+from outrider.mail.smtp.connection import Connection, Submission
 from outrider.mail.smtp.envelope import Envelope
 from outrider.mail.smtp.outcome import Deferred, Outcome, Rejected, disconnected, refused, unfit
 from outrider.mail.smtp.session import SessionRefused, Timeouts
 from outrider.mail.tls import TlsContexts
 
+log = get_logger("smtp")
+
 IDLE_SECONDS = 30.0
 MESSAGES_PER_CONNECTION = 50
 _GIVEN_UP = Deferred(None, None, "The program ended before the mail was handed over.", Scope.MESSAGE, Reason.OTHER)
+_NOT_OPENED = disconnected("The connection could not be made for an unforeseen reason, see the log.", Reason.OTHER)
 
 
 @dataclass(slots=True)
 class _Slot:
-    """A mailbox's place: its connection, who may use it, and when it is closed."""
+    """A mailbox's place: what waits for its connection, the connection, and when it is closed."""
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    server: Server
+    waiting: deque[Submission] = field(default_factory=deque)
     connection: Connection | None = None
     opening: asyncio.Task[Connection] | None = None
+    is_idle: asyncio.Event = field(default_factory=asyncio.Event)
     used_at: float = 0.0  # by the loop's clock
     closing: asyncio.TimerHandle | None = None
+
+    def end_all(self, outcome: Outcome) -> None:
+        """All that wait are told this; those that join them meanwhile have their own turn."""
+        for _ in range(len(self.waiting)):
+            self.waiting.popleft().end(outcome)
 
     async def leave(self) -> None:
         connection, self.connection = self.connection, None
@@ -61,28 +74,31 @@ class Submitter:
     def connection_count(self) -> int:
         return sum(slot.connection is not None for slot in self._slots.values())
 
-    async def submit(self, server: Server, envelope: Envelope) -> Outcome:
-        """Never raises for what a server or the network does."""
-        (outcome,) = await self.submit_many(server, (envelope,))
-        return outcome
+    def submit(self, server: Server, envelope: Envelope, done: Callable[[Outcome], None]) -> None:
+        """`done` is told what became of it, once, now or later. Never raises for what a server or the network does.
 
-    async def submit_many(self, server: Server, envelopes: Sequence[Envelope]) -> list[Outcome]:
-        """What became of each, in order; pipelined from one mail to the next where the server allows it."""
-        slot = self._slots.setdefault(server, _Slot())
-        async with slot.lock:
-            try:
-                return await self._submit_all(server, slot, envelopes)
-            finally:
-                self._close_when_idle(server, slot)
+        Mails for a mailbox go in order, pipelined from one to the next where the server allows it.
+        """
+        if self._has_given_up:
+            done(_GIVEN_UP)
+            return
+        slot = self._slots.get(server)
+        if slot is None:
+            slot = self._slots[server] = _Slot(server)
+            slot.is_idle.set()
+        slot.waiting.append(Submission(envelope, done))
+        if slot.is_idle.is_set():
+            slot.is_idle.clear()
+            self._go_on(slot)
 
     async def close(self) -> None:
         """Say goodbye to all servers. Submissions under way are waited for."""
         slots, self._slots = self._slots, {}
         for slot in slots.values():
-            async with slot.lock:
-                if slot.closing:
-                    slot.closing.cancel()
-                self._say_goodbye(slot)
+            await slot.is_idle.wait()
+            if slot.closing:
+                slot.closing.cancel()
+            self._say_goodbye(slot)
         await asyncio.gather(*self._farewells)
 
     def give_up(self) -> None:
@@ -91,69 +107,65 @@ class Submitter:
         for slot in self._slots.values():
             if slot.opening:
                 slot.opening.cancel()
-            if slot.connection and slot.lock.locked():
+            if slot.connection and not slot.is_idle.is_set():
                 slot.connection.abort("the program is ending")
 
-    async def _submit_all(self, server: Server, slot: _Slot, envelopes: Sequence[Envelope]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        while rest := envelopes[len(outcomes) :]:
-            if self._has_given_up:
-                return outcomes + [_GIVEN_UP] * len(rest)
-            connection = await self._connection_to_reuse(slot)
-            is_new = connection is None
-            if connection is None:
-                try:
-                    connection = slot.connection = await self._open(server, slot)
-                except (OSError, SessionRefused) as error:
-                    return outcomes + [no_session(error, server)] * len(rest)
-                if connection is None:
-                    continue
-            room = self._messages_per_connection - connection.message_count
-            done = await connection.submit_many(rest[:room])
-            if is_new and not done:
-                return outcomes + [connection.failure or disconnected("The connection was lost.")] * len(rest)
-            outcomes += done
-        return outcomes
-
-    async def _open(self, server: Server, slot: _Slot) -> Connection | None:
-        """In a task of its own, so that `give_up` can end it without ending its caller; None if it did."""
-        opening = Connection.open(server, tls=self._tls, timeouts=self._timeouts)
-        task = slot.opening = asyncio.get_running_loop().create_task(opening)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            caller = asyncio.current_task()
-            if self._has_given_up and caller is not None and not caller.cancelling():
-                return None
-            raise
-        finally:
-            slot.opening = None
-
-    async def _connection_to_reuse(self, slot: _Slot) -> Connection | None:
+    def _go_on(self, slot: _Slot) -> None:
+        """Submit what waits, on the connection that is there or on a new one."""
         connection = slot.connection
-        if connection and connection.is_usable and connection.message_count < self._messages_per_connection:
-            return connection
-        await slot.leave()
-        return None
+        if connection and connection.failure:  # it is closed
+            if not connection.outcome_count:
+                slot.end_all(connection.failure)  # another one would end like it
+            connection = slot.connection = None
+        if self._has_given_up:
+            slot.end_all(_GIVEN_UP)
+        if not slot.waiting:
+            self._rest(slot)
+        elif connection and connection.is_usable and connection.message_count < self._messages_per_connection:
+            self._work(slot, connection)
+        else:
+            slot.opening = asyncio.get_running_loop().create_task(self._open(slot))
+            slot.opening.add_done_callback(partial(self._opened, slot))
 
-    def _close_when_idle(self, server: Server, slot: _Slot) -> None:
-        if self._slots.get(server) is not slot:  # closed meanwhile
-            self._say_goodbye(slot)
+    def _work(self, slot: _Slot, connection: Connection) -> None:
+        connection.work(slot.waiting, partial(self._go_on, slot), at_most=self._messages_per_connection)
+
+    async def _open(self, slot: _Slot) -> Connection:
+        await slot.leave()
+        return await Connection.open(slot.server, tls=self._tls, timeouts=self._timeouts)
+
+    def _opened(self, slot: _Slot, opening: asyncio.Task[Connection]) -> None:
+        slot.opening = None
+        error = None if opening.cancelled() else opening.exception()
+        if opening.cancelled():
+            slot.end_all(_GIVEN_UP)
+        elif isinstance(error, OSError | SessionRefused):
+            slot.end_all(no_session(error, slot.server))
+        elif error:  # a mistake of ours must not hold the mailbox for ever
+            log.error("a connection could not be made", host=slot.server.host, exc_info=error)
+            slot.end_all(_NOT_OPENED)
+        else:
+            slot.connection = opening.result()
+            self._work(slot, slot.connection)
             return
+        self._go_on(slot)
+
+    def _rest(self, slot: _Slot) -> None:
         loop = asyncio.get_running_loop()
+        slot.is_idle.set()
         slot.used_at = loop.time()
         if slot.closing is None:
-            slot.closing = loop.call_later(self._idle_seconds, self._look_at_idle, server, slot)
+            slot.closing = loop.call_later(self._idle_seconds, self._look_at_idle, slot)
 
-    def _look_at_idle(self, server: Server, slot: _Slot) -> None:
+    def _look_at_idle(self, slot: _Slot) -> None:
         """One timer per slot that runs its course, rather than a new one after every mail."""
         loop = asyncio.get_running_loop()
         closes_at = slot.used_at + self._idle_seconds
-        if slot.lock.locked() or loop.time() < closes_at:
+        if not slot.is_idle.is_set() or loop.time() < closes_at:
             closes_at = max(closes_at, loop.time() + self._idle_seconds / 10)
-            slot.closing = loop.call_at(closes_at, self._look_at_idle, server, slot)
+            slot.closing = loop.call_at(closes_at, self._look_at_idle, slot)
             return
-        self._slots.pop(server, None)
+        self._slots.pop(slot.server, None)
         self._say_goodbye(slot)
 
     def _say_goodbye(self, slot: _Slot) -> None:

@@ -4,16 +4,28 @@ The table of drop points is `OUTCOMES`: where the server fails, how, and what th
 """
 
 import asyncio
+from collections import deque
 from dataclasses import replace
 
 import pytest
 
 from outrider.mail.codes import Reason, Scope
-from outrider.mail.smtp import Accepted, Connection, Deferred, Envelope, Outcome, Rejected, Timeouts, Unknown
+from outrider.mail.smtp import (
+    Accepted,
+    Connection,
+    Deferred,
+    Envelope,
+    Outcome,
+    Rejected,
+    Submission,
+    Timeouts,
+    Unknown,
+)
 from outrider.mail.smtp.session import SessionRefused
 from outrider.mail.smtp.submitter import no_session
 from outrider.mail.tls import TlsContexts
 from tests.support.smtp_servers import DROP, SILENCE, Fault, FaultySmtp, faults, reply, running
+from tests.support.submitting import work
 
 PATIENT = Timeouts(connect=20, command=20, data=20, block=20, termination=20)
 SHORT = {
@@ -40,7 +52,7 @@ async def submit(smtp: FaultySmtp, *envelopes: Envelope, timeouts: Timeouts = PA
         connection = await Connection.open(smtp.server, tls=TlsContexts(), timeouts=timeouts)
     except (OSError, SessionRefused) as error:
         return [no_session(error, smtp.server)]
-    outcomes = await connection.submit_many(envelopes)
+    outcomes = await work(connection, envelopes)
     if connection.failure:
         outcomes.append(connection.failure)
     await connection.quit()
@@ -206,21 +218,57 @@ async def test_copies_do_not_get_what_the_lead_cannot(extensions: tuple[str, ...
 async def test_mails_after_a_lost_connection_are_left_to_the_caller() -> None:
     async with running(FaultySmtp(faults({"CONTENT": [Fault(delay=0), DROP]}))) as smtp:
         connection = await Connection.open(smtp.server, tls=TlsContexts(), timeouts=PATIENT)
-        outcomes = await connection.submit_many([envelope()] * 4)
+        outcomes = await work(connection, [envelope()] * 4)
         assert [type(outcome) for outcome in outcomes] == [Accepted, Unknown]
         assert isinstance(connection.failure, Deferred)
         assert not connection.is_usable
 
 
-async def test_a_cancelled_submission_leaves_no_usable_connection() -> None:
-    async with running(FaultySmtp(faults({"CONTENT": SILENCE}))) as smtp:
-        connection = await Connection.open(smtp.server, tls=TlsContexts(), timeouts=Timeouts())
-        task = asyncio.create_task(connection.submit(envelope()))
-        await smtp.has_fallen_silent.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert not connection.is_usable
+async def test_a_mail_that_joins_the_others_while_they_are_sent_goes_with_them() -> None:
+    async with running(FaultySmtp(extensions=PIPELINING)) as smtp:
+        connection = await Connection.open(smtp.server, tls=TlsContexts(), timeouts=PATIENT)
+        waiting: deque[Submission] = deque()
+        told: list[Outcome] = []
+
+        def join(outcome: Outcome) -> None:
+            told.append(outcome)
+            if len(told) < 3:
+                waiting.append(Submission(envelope(f"lead{len(told)}@x.example"), join))
+
+        ended = asyncio.Event()
+        waiting.append(Submission(envelope("lead0@x.example"), join))
+        connection.work(waiting, ended.set, at_most=1000)
+        await ended.wait()
+        assert [type(outcome) for outcome in told] == [Accepted] * 3
+        assert [mail.recipients for mail in smtp.mails] == [[f"lead{number}@x.example"] for number in range(3)]
+        await connection.quit()
+
+
+async def test_a_connection_stops_at_the_number_of_mails_it_may_carry() -> None:
+    """Nothing of the next one was said, so that it can go on another connection."""
+    async with running(FaultySmtp(extensions=PIPELINING)) as smtp:
+        connection = await Connection.open(smtp.server, tls=TlsContexts(), timeouts=PATIENT)
+        assert len(await work(connection, [envelope()] * 4, at_most=3)) == 3
+        assert connection.failure is None
+        assert sum(line.startswith("MAIL") for line in smtp.lines) == 3
+        await connection.quit()
+
+
+async def test_a_caller_that_fails_does_not_hold_up_the_mails_of_others() -> None:
+    def fail(_: Outcome) -> None:
+        raise LookupError
+
+    async with running(FaultySmtp()) as smtp:
+        connection = await Connection.open(smtp.server, tls=TlsContexts(), timeouts=PATIENT)
+        told: list[Outcome] = []
+        ended = asyncio.Event()
+        connection.work(
+            deque([Submission(envelope(), fail), Submission(envelope(), told.append)]), ended.set, at_most=1000
+        )
+        await ended.wait()
+        assert [type(outcome) for outcome in told] == [Accepted]
+        assert len(smtp.mails) == 2
+        await connection.quit()
 
 
 async def test_an_internationalised_address_goes_out_with_smtputf8() -> None:

@@ -21,6 +21,7 @@ from outrider.mail.compose import Skeleton
 from outrider.mail.server import Server, TlsMode
 from outrider.mail.smtp import Accepted, Deferred, Envelope, Outcome, Rejected, Submitter, Unknown, check
 from outrider.mail.tls import TlsContexts
+from tests.support import submitting
 from tests.support.certificates import server_context, write_certificate
 
 NORA = Skeleton.build(from_address="nora@acme.example", from_name="Nöra")
@@ -73,7 +74,7 @@ async def test_a_composed_mail_arrives_at_aiosmtpd_over_starttls_and_log_in(tmp_
     async with aiosmtpd(inbox, certificate) as port:
         server = Server("127.0.0.1", port, TlsMode.STARTTLS, "nora", "secret")
         submitter = Submitter(tls=tls)
-        outcomes = await submitter.submit_many(server, [mail(number) for number in range(5)])
+        outcomes = await submitting.submit_many(submitter, server, [mail(number) for number in range(5)])
         await submitter.close()
         assert [type(outcome) for outcome in outcomes] == [Accepted] * 5
         assert [envelope.content for envelope in inbox.taken] == [mail(number).data for number in range(5)]
@@ -129,7 +130,9 @@ async def test_many_mailboxes_submit_to_smtp_sink_at_once() -> None:
     submitter = Submitter()
     async with smtp_sink() as server:
         mailboxes = [Server(server.host, server.port, server.tls, local_hostname=f"{n}.example") for n in range(10)]
-        found = await asyncio.gather(*(submitter.submit_many(box, [mail(n) for n in range(30)]) for box in mailboxes))
+        found = await asyncio.gather(
+            *(submitting.submit_many(submitter, box, [mail(n) for n in range(30)]) for box in mailboxes)
+        )
         assert {type(outcome) for outcomes in found for outcome in outcomes} == {Accepted}
         await submitter.close()
 
@@ -156,5 +159,5 @@ async def test_many_mailboxes_submit_to_smtp_sink_at_once() -> None:
 async def test_smtp_sink_on_its_worst_days(options: tuple[str, ...], expected: type[Outcome]) -> None:
     submitter = Submitter()
     async with smtp_sink(*options) as server:
-        assert type(await submitter.submit(server, mail())) is expected
+        assert type(await submitting.submit(submitter, server, mail())) is expected
         await submitter.close()

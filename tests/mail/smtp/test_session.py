@@ -11,6 +11,7 @@ from outrider.mail.server import Server, TlsMode
 from outrider.mail.smtp import Connection, Deferred, Envelope, Outcome, Rejected, Submitter, Timeouts
 from outrider.mail.smtp.session import Capabilities
 from outrider.mail.tls import TlsContexts
+from tests.support import submitting
 from tests.support.certificates import server_context, write_certificate
 from tests.support.smtp_servers import DROP, Fault, FaultySmtp, faults, reply, running
 
@@ -22,7 +23,7 @@ TOKEN = Server("127.0.0.1", 0, TlsMode.NONE, "nora", access_token="ya29")
 async def submit(smtp: FaultySmtp, certificate: Path | None = None) -> Outcome:
     submitter = Submitter(tls=TlsContexts(certificate_authorities=certificate), timeouts=PATIENCE)
     try:
-        return await submitter.submit(smtp.server, Envelope("a@x.example", ("b@x.example",), b"Hi\r\n"))
+        return await submitting.submit(submitter, smtp.server, Envelope("a@x.example", ("b@x.example",), b"Hi\r\n"))
     finally:
         await submitter.close()
 
