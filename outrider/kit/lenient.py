@@ -63,6 +63,10 @@ class LenientRoute(APIRoute):
                 response = await run(LenientRequest(request, query, exchange.body))
             except RequestValidationError as error:
                 raise _refusal(error, exchange, needs=needs) from error
+            except ValidationProblem as problem:  # of a model that looks at several fields
+                if problem.source == "body":
+                    check_before_body(exchange, needs=needs)
+                raise
             if exchange.record is not None and not isinstance(response, StreamingResponse):
                 await exchange.record(response)
             return response

@@ -1,0 +1,115 @@
+"""What belongs to one account and one of its clients: one of everything, marked with a word that nobody else uses.
+
+A new kind of object with ids in paths is added here, so that the walk of `tests/test_isolation.py` can ask for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from outrider.kit.db import Db, fetch_dicts, fetch_value
+from tests.support import make
+from tests.support.client import ApiClient
+
+MARK = "zebrawood"
+"""In every text of the estate, so that it is seen in whatever answer it leaks into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """The ids by the names that paths give them."""
+
+    user_id: int
+    ids: Mapping[str, int | str]
+
+    def path(self, pattern: str) -> str:
+        return pattern.format_map(self.ids)
+
+    def filled(self, value: Any) -> Any:
+        """A body with its `{names}` replaced by ids."""
+        if isinstance(value, dict):
+            return {key: self.filled(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.filled(each) for each in value]
+        if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
+            return self.ids[value[1:-1]]
+        return value.replace("<mark>", MARK) if isinstance(value, str) else value
+
+    async def rows(self, db: Db) -> set[str]:
+        """Every row of the account in whatever table, as texts; when a key was last used is no change."""
+        return {row["row"] for row in await fetch_dicts(db, await _everything(db), {"user_id": self.user_id})}  # type: ignore[arg-type]
+
+
+async def _everything(db: Db) -> str:
+    tables = await fetch_dicts(
+        db,
+        "SELECT table_name FROM information_schema.columns WHERE column_name = 'user_id' AND table_schema = 'public'",
+    )
+    parts = [
+        f"SELECT '{name} ' || (to_jsonb(t) - 'last_used_at')::text AS row FROM {name} AS t WHERE user_id = %(user_id)s"  # noqa: S608
+        for name in sorted(row["table_name"] for row in tables)
+    ]
+    return " UNION ALL ".join(parts)
+
+
+async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
+    """Made through the API where there is a route for it."""
+
+    async def post(path: str, body: Any) -> Any:
+        answer = await owner.post(path, json=body)
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.json()
+
+    await post("/client/save", {"id": client_id, "name": f"{MARK} client"})
+    mailbox_id = await make.mailbox(
+        db,
+        owner.user_id,
+        client_id=client_id,
+        from_email=f"nora@{MARK}.example",
+        from_name=f"{MARK} sender",
+        custom_tracking_domain="127.0.0.1",
+    )
+    campaign_id = await make.campaign(db, owner.user_id, client_id=client_id)
+    await post(f"/campaigns/{campaign_id}/settings", {"name": f"{MARK} campaign"})
+    variants = [
+        {"subject": f"{MARK} {label}", "email_body": f"{MARK} {label}", "variant_label": label} for label in "AB"
+    ]
+    step = {"seq_number": 1, "seq_delay_details": {"delay_in_days": 0}, "seq_variants": variants} | {
+        "variant_distribution_type": "AI_EQUAL",
+        "lead_distribution_percentage": 20,
+        "winning_metric_property": "OPEN_RATE",
+    }
+    await post(f"/campaigns/{campaign_id}/sequences", {"sequences": [step]})
+    await make.attach(db, owner.user_id, campaign_id, mailbox_id)
+    await post(f"/campaigns/{campaign_id}/leads", {"lead_list": [{"email": f"ada@{MARK}.example", "first_name": MARK}]})
+    lead_map_id = await fetch_value(db, "SELECT max(id) FROM campaign_leads")
+    lead_id = await fetch_value(db, "SELECT max(id) FROM leads")
+    imported = await owner.post(
+        f"/campaigns/{campaign_id}/leads/import",
+        content=f"email\nbo@{MARK}.example\n",
+        headers={"content-type": "text/csv"},
+    )
+    webhook = await post(
+        f"/campaigns/{campaign_id}/webhooks",
+        {"webhook_url": f"https://{MARK}.example/hook", "event_types": ["EMAIL_SENT"], "name": MARK},
+    )
+    await post("/webhook/create", {"webhook_url": f"https://{MARK}.example/client", "client_id": client_id})
+    await post("/webhook/create", {"webhook_url": f"https://{MARK}.example/account", "association_type": "user"})
+    blocked = {"domain_block_list": [f"rival-{MARK}.example"], "client_id": client_id}
+    await post("/leads/add-domain-block-list", blocked)
+    block_id = await fetch_value(db, "SELECT max(id) FROM block_list")
+    key = await post("/client/api-key", {"clientId": client_id, "keyName": f"{MARK} key"})
+    return Estate(
+        owner.user_id,
+        {
+            "client_id": client_id,
+            "id": key["data"]["id"],
+            "email_account_id": mailbox_id,
+            "campaign_id": campaign_id,
+            "lead_map_id": lead_map_id,
+            "leadId": lead_id,
+            "import_id": imported.json()["import_id"],
+            "webhook_id": webhook["id"],
+            "block_id": block_id,
+        },
+    )

@@ -1,0 +1,235 @@
+"""Nobody reads or changes what is another's: a walk over all routes, aliases too (contract: conventions §4, clients).
+
+Every route is asked for the objects of one estate by whom they are no business of. A new route needs an entry here only
+if it has a body, or names things elsewhere than in its path; a new kind of id is added to `tests/support/estate.py`.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from outrider.asgi import APIS, api_routes
+from outrider.kit.crypto import set_vault
+from outrider.kit.db import Db, execute
+from outrider.kit.exchange import ANY_KEY
+from outrider.kit.lenient import needs_of
+from outrider.kit.routing import BASE
+from tests.support.client import ApiClient, fresh_client
+from tests.support.estate import MARK, Estate, build
+from tests.support.make import NOW, VAULT
+
+Connect = Callable[..., Awaitable[ApiClient]]
+
+BODIES: dict[str, Any] = {
+    "campaigns.update_status": {"status": "PAUSED"},
+    "campaigns.update_settings": {"name": "<mark> renamed"},
+    "campaigns.update_schedule": {
+        "timezone": "UTC",
+        "days_of_the_week": [1],
+        "start_hour": "09:00",
+        "end_hour": "17:00",
+        "min_time_btw_emails": 10,
+        "max_new_leads_per_day": 10,
+    },
+    "campaigns.update_campaign": {"name": "<mark> renamed"},
+    "campaigns.save_sequence": {
+        "sequences": [{"seq_number": 1, "seq_delay_details": {"delay_in_days": 0}, "subject": "Hi", "email_body": "Hi"}]
+    },
+    "campaigns.choose_winner": {"seq_number": 1, "variant": "A"},
+    "campaigns.add_mailboxes": {"email_account_ids": ["{email_account_id}"]},
+    "campaigns.remove_mailboxes": {"email_account_ids": ["{email_account_id}"]},
+    "campaigns.assign_team_member": {"teamMemberId": None},
+    "leads.add_leads": {"lead_list": [{"email": "cy@<mark>.example"}]},
+    "imports.start_import": "email\ncy@tarn.example\n",
+    "leads.change_lead_status": {"status": "PAUSED"},
+    "leads.update_lead": {"first_name": "Eve"},
+    "leads.update_lead_anywhere": {"first_name": "Eve"},
+    "leads.update_category": {"category_id": 1},
+    "blocks.delete_entry": {"id": "{block_id}"},
+    "mailboxes.save_account": {"id": "{email_account_id}", "from_name": "Eve"},
+    "mailboxes.update_account": {"from_name": "Eve"},
+    "mailboxes.update_warmup": {"warmup_enabled": True},
+    "mailboxes.delete_accounts": {"ids": ["{email_account_id}"]},
+    "clients.save_client": {"id": "{client_id}", "name": "Eve"},
+    "clients.delete_named_client": {"id": "{client_id}"},
+    "clients.create_key": {"clientId": "{client_id}", "keyName": "Eve"},
+    "clients.delete_named_key": {"id": "{id}"},
+    "clients.reset_named_key": {"id": "{id}"},
+    "webhooks.save_campaign_webhook": {"webhook_url": "https://tarn.example", "event_types": ["EMAIL_SENT"]},
+    "webhooks.delete_campaign_webhook": {"id": "{webhook_id}"},
+    "webhooks.delete_webhook": {"id": "{webhook_id}"},
+    "webhooks.create_webhook": {
+        "webhook_url": "https://tarn.example",
+        "association_type": "campaign",
+        "email_campaign_id": "{campaign_id}",
+    },
+    "webhooks.update_webhook": {"name": "Eve"},
+    "webhooks.retrigger_all_failed_events": {"campaign_id": "{campaign_id}"},
+}
+"""What a route is sent: the estate's ids, in a body that would be right for whom they belong to."""
+
+QUERIES: dict[str, str] = {
+    "leads.find_lead": "email=ada@zebrawood.example",
+    "analytics": "start_date=2026-03-01&end_date=2026-03-03&timezone=UTC",
+}
+"""By endpoint or by slice, where a read needs one."""
+
+HARMLESS: dict[str, str] = {
+    "campaigns.create_campaign": "makes something of the caller's own",
+    "blocks.add_entries": "makes something of the caller's own",
+    "mailboxes.check_credentials": "stores nothing",
+    "mailboxes.delete_accounts": "names those that it has not found, and answers 200",
+}
+"""Writes that name nothing of anybody's, or answer for each id by itself; why each."""
+
+ON_ITS_OWN_CONNECTION = {"engine.show_forecast": "needs a scratch copy, which the transaction of a test cannot have"}
+
+NOT_FOUND_OTHERWISE = {
+    "leads.get_lead": (200, '{"ok":true,"data":[]}'),
+    "mailboxes.suspend_account": (400, "Email account not found or does not belong to you"),
+    "mailboxes.unsuspend_account": (400, "Email account not found or does not belong to you"),
+}
+"""How the contract says it where it is not 404."""
+
+OF_ITS_OWN = {
+    "clients.save_client": "its own password",
+    "clients.create_key": "its own keys",
+    "clients.delete_key": "its own keys",
+    "clients.delete_named_key": "its own keys",
+    "clients.reset_key": "its own keys",
+    "clients.reset_named_key": "its own keys",
+    "messages.list_message_histories": "only reads",
+}
+"""Writes that need no right, as far as the contract goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    route: APIRoute
+    method: str
+
+    @property
+    def name(self) -> str:
+        """`leads.pause_lead`"""
+        return f"{self.route.endpoint.__module__.split('.')[-2]}.{self.route.endpoint.__name__}"
+
+    @property
+    def path(self) -> str:
+        return self.route.path.removeprefix(BASE)
+
+    @property
+    def is_read(self) -> bool:
+        return self.method == "GET"
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} ({self.name})"
+
+    async def by(self, caller: ApiClient, estate: Estate | None) -> httpx.Response:
+        query = QUERIES.get(self.name) or QUERIES.get(self.name.partition(".")[0], "")
+        path = estate.path(self.path) if estate else self.path
+        body = BODIES.get(self.name, {})
+        sent = estate.filled(body) if estate else body
+        if isinstance(sent, str):
+            return await caller.request(
+                self.method, f"{path}?{query}", content=sent, headers={"content-type": "text/csv"}
+            )
+        return await caller.request(self.method, f"{path}?{query}", json=None if self.is_read else sent)
+
+
+def calls() -> Iterator[Call]:
+    for route in api_routes(APIS):
+        for method in sorted(route.methods or ()):
+            yield Call(route, method)
+
+
+@pytest.fixture(autouse=True)
+def _vault() -> None:
+    set_vault(VAULT)
+
+
+@pytest.fixture
+async def client_id(db: Db, api: ApiClient) -> int:
+    """Whose the estate is, in the account of `api`."""
+    return await fresh_client(db, api.user_id, NOW)
+
+
+@asynccontextmanager
+async def undone(db: Db) -> AsyncIterator[None]:
+    async with db.transaction(force_rollback=True):
+        yield
+
+
+async def test_the_walk_asks_what_the_owner_would_get(db: Db, api: ApiClient, client_id: int) -> None:
+    """The walks below say nothing about a route that refuses everybody: for the owner each of these calls works."""
+    estate = await build(db, api, client_id)
+    wrong = []
+    for call in calls():
+        async with undone(db):
+            answer = await call.by(api, estate)
+        if answer.status_code != 200 and call.name not in HARMLESS | ON_ITS_OWN_CONNECTION:
+            wrong.append(f"{call}: {answer.status_code} {answer.text[:150]}")
+    assert not wrong, "Give these a body that works for the owner (BODIES):\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("who", ["another account", "another client"])
+async def test_what_is_anothers_is_neither_read_nor_changed(
+    who: str, db: Db, api: ApiClient, client_id: int, connect: Connect
+) -> None:
+    user_id = api.user_id if who == "another client" else None
+    sister = await fresh_client(db, api.user_id, NOW) if user_id else None
+    stranger = await connect(api.app, db, user_id=user_id, client_id=sister)
+    lists = [call for call in calls() if call.is_read and "{" not in call.path]
+    before = {str(call): (await call.by(stranger, None)).text for call in lists}
+    estate = await build(db, api, client_id)
+    rows = await estate.rows(db)
+    wrong = [f"{call}: tells of others" for call in lists if (await call.by(stranger, None)).text != before[str(call)]]
+    for call in calls():
+        answer = await call.by(stranger, estate)
+        wrong += [f"{call}: {answer.status_code} {text}" for text in _tells(call, answer)]
+        lost = rows - await estate.rows(db)
+        if lost:
+            wrong.append(f"{call}: changes {min(lost)[:100]}")
+            rows = await estate.rows(db)
+    assert not wrong, "\n".join(wrong)
+
+
+def _tells(call: Call, answer: httpx.Response) -> Iterator[str]:
+    """What is wrong with an answer to somebody whom it is no business of."""
+    if MARK in answer.text and MARK not in str(answer.request.url) and answer.status_code == 200:
+        yield "shows something"
+    is_free = "{" not in call.path and (call.is_read or call.name in HARMLESS)
+    status, words = NOT_FOUND_OTHERWISE.get(call.name, (404, ""))
+    is_refused = answer.status_code == 403 or (answer.status_code == status and words in answer.text)
+    if not is_free and not is_refused:
+        yield f"is no refusal: {answer.text[:100]}"
+
+
+async def test_a_key_without_rights_writes_nothing(db: Db, api: ApiClient, client_id: int, connect: Connect) -> None:
+    """Its own objects it may read; for every write a word of the area is missing, and the body is not looked at."""
+    await execute(db, "UPDATE clients SET permissions = '{view_only}' WHERE id = %(id)s", {"id": client_id})
+    caller = await connect(api.app, db, user_id=api.user_id, client_id=client_id)
+    estate = await build(db, api, client_id)
+    rows = await estate.rows(db)
+    wrong = []
+    for call in calls():
+        if call.name in OF_ITS_OWN or (call.is_read and needs_of(call.route.endpoint) == ANY_KEY):
+            continue
+        for body in (None, {"sequences": 5}):
+            answer = await caller.request(call.method, estate.path(call.path), json=body)
+            if (answer.status_code, answer.json().get("error")) != (403, "Permission denied"):
+                wrong.append(f"{call}: {answer.status_code} {answer.text[:100]}")
+    assert not wrong, "\n".join(wrong)
+    assert await estate.rows(db) == rows
+
+
+def test_the_tables_name_routes_that_exist() -> None:
+    names = {call.name for call in calls()}
+    slices = {name.partition(".")[0] for name in names}
+    tables = (BODIES, HARMLESS, ON_ITS_OWN_CONNECTION, NOT_FOUND_OTHERWISE, OF_ITS_OWN)
+    stale = {name for table in tables for name in table} - names | (QUERIES.keys() - names - slices)
+    assert not stale, f"These are no endpoints any more: {sorted(stale)}"
