@@ -4,14 +4,14 @@ Kept apart from the rows that people edit. A day is the campaign's own local dat
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import LiteralString
 
 from outrider.kit.db import Db, as_records, execute
+from outrider.kit.plain import plain
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Use:
     """One mail of a campaign through a mailbox."""
 

@@ -16,7 +16,7 @@ from outrider.engine.turns import Kind
 from outrider.kit.db import Db
 from outrider.mail.provider import Provider
 
-_FOLLOW_UPS_EACH = 3  # of a mailbox in a campaign: the first may not pass its gates
+_MORE_FOLLOW_UPS = 4  # so many times as many are listed where the first do not pass their gates
 _SPARE = 50  # where many may lack a value: those behind them should not wait for the next round
 
 
@@ -33,7 +33,7 @@ async def _pick_retries(db: Db, round_: Round) -> None:
     for lead in leads:
         mailbox = round_.mailboxes.get(lead.retry_mailbox_id or 0)
         step = round_.find_step(lead.campaign_id, lead.retry_step_id)
-        if mailbox and step and round_.passes(lead):
+        if mailbox and step and round_.passes(lead) and round_.has_room_for(lead):
             round_.take(Pick(lead, mailbox, step, variants.get(lead.retry_variant_id or 0)))
 
 
@@ -47,16 +47,22 @@ async def _load_variants(db: Db, round_: Round, leads: Sequence[LeadFacts]) -> d
 
 
 async def _pick_due(db: Db, round_: Round) -> None:
-    """Each mailbox that is still free, the one idle longest first, gets what its turn is.
-
-    Where providers are paired that takes two passes: leads of the mailbox's own provider, then whoever is left.
-    """
-    queues = Queues(await _list_follow_ups(db, round_))
+    """Each mailbox that is still free, the one idle longest first, gets what its turn is."""
+    queues = Queues()
+    await _list_due(db, round_, queues, round_.ready)
     takers = _takers(round_, queues)
     if takers and not round_.is_full:
         queues.new = await _lock_new_leads(db, round_, takers)
     if any(queues.new.values()):
         queues.reserved = await _count_reserved(db, round_, {pair.mailbox_id for pair in takers})
+    _serve_all(round_, queues)
+    while queues.wanted and not round_.is_full:
+        await _read_wanted(db, round_, queues)
+        _serve_all(round_, queues)
+
+
+def _serve_all(round_: Round, queues: "Queues") -> None:
+    """Where providers are paired that takes two passes: leads of the mailbox's own provider, then whoever is left."""
     has_pairing = any(campaign.enable_ai_esp_matching for campaign in round_.campaigns.values())
     for is_last in (False, True) if has_pairing else (True,):
         pairs = _by_mailbox(round_)
@@ -67,11 +73,23 @@ async def _pick_due(db: Db, round_: Round) -> None:
 
 @dataclass
 class Queues:
-    """Who waits: follow-ups by campaign and mailbox, new leads by campaign, and what is kept free for the former."""
+    """Who waits: follow-ups by campaign and mailbox, new leads by campaign, and what is kept free for the former.
 
-    follow_ups: dict[tuple[int, int], list[LeadFacts]]
+    Follow-ups are read when it is their turn: most mailboxes need the first of one campaign only. `due`: who is next;
+    `unlisted`: where there may be more behind those; `wanted`: whose turn it is; `depth`: how many are listed of each.
+    """
+
+    due: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    unlisted: set[tuple[int, int]] = field(default_factory=set)
+    listed: set[int] = field(default_factory=set)
+    wanted: set[tuple[int, int]] = field(default_factory=set)
+    depth: int = 1
+    follow_ups: dict[tuple[int, int], list[LeadFacts]] = field(default_factory=dict)
     new: dict[int, list[LeadFacts]] = field(default_factory=dict)
     reserved: dict[int, int] = field(default_factory=dict)
+
+    def has_unread(self, key: tuple[int, int]) -> bool:
+        return bool(self.due.get(key)) or key in self.unlisted
 
 
 def _by_mailbox(round_: Round) -> dict[int, list[Pair]]:
@@ -83,7 +101,7 @@ def _by_mailbox(round_: Round) -> dict[int, list[Pair]]:
 
 
 def _serve(round_: Round, mailbox: MailboxFacts, pairs: Sequence[Pair], queues: Queues, *, is_last: bool) -> None:
-    """Offer the mailbox one lead after the other until it has a mail."""
+    """Offer the mailbox one lead after the other until it has a mail, or until one is wanted that was not read yet."""
 
     def choose(pair: Pair) -> Kind:
         return turns.first_choice(round_.campaigns[pair.campaign_id], round_.day(pair.campaign_id), mailbox)
@@ -97,14 +115,21 @@ def _serve(round_: Round, mailbox: MailboxFacts, pairs: Sequence[Pair], queues: 
                     round_.offer(lead, mailbox)
                 if mailbox.id not in round_.mailboxes:
                     return
+        key = (pair.campaign_id, pair.mailbox_id)
+        if kind is Kind.FOLLOW_UP and queues.has_unread(key):
+            queues.wanted.add(key)
+            return
 
 
 def _queues(round_: Round, kind: Kind, pair: Pair, mailbox: MailboxFacts, queues: Queues) -> Iterator[list[LeadFacts]]:
     """Who waits for this mailbox; a first mail of a subsequence follows on what came before."""
     campaign = round_.campaigns[pair.campaign_id]
     is_subsequence = campaign.parent_campaign_id is not None
+    key = (pair.campaign_id, pair.mailbox_id)
     if kind is Kind.FOLLOW_UP:
-        yield queues.follow_ups.get((pair.campaign_id, pair.mailbox_id), [])
+        yield queues.follow_ups.get(key, [])
+    if kind is Kind.FOLLOW_UP and queues.has_unread(key):
+        return
     if is_subsequence == (kind is Kind.FOLLOW_UP) and round_.new_leads_left(campaign.id) > 0:
         reserved = 0 if is_subsequence else queues.reserved.get(mailbox.id, 0)
         if limits.room_for_new_leads(mailbox, reserved, campaign.follow_up_percentage) > 0:
@@ -129,24 +154,40 @@ def _suits(round_: Round, lead: LeadFacts, mailbox: MailboxFacts, *, is_last: bo
     return is_last and gates.mailbox_is_of_the_leads_provider(case) is None
 
 
-async def _list_follow_ups(db: Db, round_: Round) -> dict[tuple[int, int], list[LeadFacts]]:
-    """Return who is due, by campaign and mailbox. Of many mailboxes those that were idle longest; the rest wait."""
-    free = [pair for pair in round_.ready if pair.mailbox_id in round_.mailboxes]
-    each = _FOLLOW_UPS_EACH + (_SPARE if any(round_.passes_many_over(pair.campaign_id) for pair in free) else 0)
+async def _list_due(db: Db, round_: Round, queues: Queues, pairs: Sequence[Pair]) -> None:
+    """Find out who is next for each mailbox in each campaign. Of many mailboxes those idle longest; the rest wait."""
+    free = [pair for pair in pairs if pair.mailbox_id in round_.mailboxes]
+    each = queues.depth + (_SPARE if any(round_.passes_many_over(pair.campaign_id) for pair in free) else 0)
     rows = await store.list_due_follow_ups(db, free, round_.now, each=each) if free else []
     due = rotation.idle_longest_first(round_.mailboxes[mailbox_id] for mailbox_id in {row.mailbox_id for row in rows})
     for mailbox in due[MOST_MAILS:]:
         del round_.mailboxes[mailbox.id]
-    found: dict[tuple[int, int], list[LeadFacts]] = {}
-    for lead in await _list_candidates(db, round_, [row.id for row in rows if row.mailbox_id in round_.mailboxes]):
-        if lead.mailbox_id is not None and round_.passes(lead):
-            found.setdefault((lead.campaign_id, lead.mailbox_id), []).append(lead)
-    return found
+    found: dict[tuple[int, int], list[int]] = {}
+    for row in rows:
+        found.setdefault((row.campaign_id, row.mailbox_id), []).append(row.id)
+    queues.unlisted -= {(pair.campaign_id, pair.mailbox_id) for pair in free}
+    queues.unlisted |= {key for key, ids in found.items() if len(ids) == each}
+    for key, ids in found.items():
+        queues.due[key] = [campaign_lead_id for campaign_lead_id in ids if campaign_lead_id not in queues.listed]
+        queues.listed.update(ids)
+
+
+async def _read_wanted(db: Db, round_: Round, queues: Queues) -> None:
+    """Read the follow-ups whose turn it is; where those that were listed may not be mailed, those behind them."""
+    wanted, queues.wanted = queues.wanted, set()
+    if unlisted := {key for key in wanted if not queues.due.get(key)}:
+        pairs = [pair for pair in round_.ready if (pair.campaign_id, pair.mailbox_id) in unlisted]
+        queues.depth *= _MORE_FOLLOW_UPS
+        await _list_due(db, round_, queues, pairs)
+    ids = [campaign_lead_id for key in wanted for campaign_lead_id in queues.due.pop(key, ())]
+    for lead in await _list_candidates(db, round_, ids):
+        if lead.mailbox_id is not None:
+            queues.follow_ups.setdefault((lead.campaign_id, lead.mailbox_id), []).append(lead)
 
 
 def _takers(round_: Round, queues: Queues) -> list[Pair]:
     """Which mailboxes may get a new lead of which campaign in this round."""
-    served = {mailbox_id for _, mailbox_id in queues.follow_ups}
+    served = {mailbox_id for _, mailbox_id in queues.due}
     open_for_new = set(round_.open_for_new())
     return [
         pair

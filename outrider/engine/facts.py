@@ -12,13 +12,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from outrider.engine.schedule import Schedule
+from outrider.kit.plain import plain
 from outrider.leads.models import LEAD_FIELDS
 from outrider.leads.zones import zone_of
 from outrider.mail.provider import Provider
 from outrider.mailboxes.models import MailboxType
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class VariantFacts:
     """One A/B text of a step; `share` is None unless the split is by percentage."""
 
@@ -30,7 +31,7 @@ class VariantFacts:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class StepFacts:
     """One step; `winner_id`: the variant that has won its A/B test."""
 
@@ -44,7 +45,7 @@ class StepFacts:
     winner_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Text:
     """What a step or one of its variants says."""
 
@@ -114,7 +115,7 @@ class CampaignFacts:
         return frozenset(found for kind, _, host in kinds if (found := MailboxType(kind).provider(host)).is_known)
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class MailboxFacts:
     """A mailbox with its counters.
 
@@ -157,7 +158,7 @@ class DayCounts:
     follow_up_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Pair:
     """A mailbox in a campaign: the campaign's own gap on it."""
 
@@ -183,7 +184,7 @@ class SenderDomain:
     is_in_flight: bool
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class LeadFacts:
     """A lead in a campaign with everything its gates and its text need.
 

@@ -6,19 +6,19 @@ line in `GATES` and one table of cases.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from outrider.campaigns.models import CampaignStatus, why_not_active
 from outrider.engine import limits
 from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, SenderDomain
+from outrider.kit.plain import plain
 
 _LOOK_AGAIN = timedelta(hours=1)
 _PROVIDER_LOOKUP = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Hold:
     """A reason not to send. `retry_at` None: not before somebody changes something."""
 
@@ -27,7 +27,7 @@ class Hold:
     retry_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Case:
     """What is asked about; parts that are not known yet are None and their gates do not apply."""
 
@@ -49,12 +49,14 @@ class Case:
 
 
 class Scope(StrEnum):
+    """Whose reason it is, in the order in which they are asked."""
+
     CAMPAIGN = "CAMPAIGN"
     LEAD = "LEAD"
     MAILBOX = "MAILBOX"
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Gate:
     scope: Scope
     check: Callable[[Case], Hold | None]
@@ -291,9 +293,17 @@ GATES: tuple[Gate, ...] = (
 )
 
 
+_CHECKS = {scope: tuple(gate.check for gate in GATES if gate.scope is scope) for scope in Scope}
+
+
 def first_hold(case: Case) -> Hold | None:
     """Return the first reason that keeps this case from being sent."""
-    for gate in GATES:
-        if hold := gate.check(case):
+    return next((hold for scope in Scope if (hold := first_hold_of(scope, case))), None)
+
+
+def first_hold_of(scope: Scope, case: Case) -> Hold | None:
+    """Return the first reason of one kind, where the others have been asked already."""
+    for check in _CHECKS[scope]:
+        if hold := check(case):
             return hold
     return None

@@ -5,7 +5,6 @@ that follows from them: the lead's next date, counters, events, bounces, waits o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from outrider.engine import bounces, limits
@@ -14,6 +13,7 @@ from outrider.engine.planner import take_back
 from outrider.engine.rounds import Attempt
 from outrider.kit.db import Db
 from outrider.kit.events import emit
+from outrider.kit.plain import plain
 from outrider.leads import progress
 from outrider.mail.codes import Reason, Scope
 from outrider.mail.dsn import BounceKind
@@ -33,7 +33,7 @@ _NETWORK_FAILURES = 5
 _SOFT_REASONS = frozenset({Reason.MAILBOX_FULL, Reason.RECIPIENT_BUSY, Reason.GREYLISTED})
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Result:
     """An attempt and what the server said to it at `at`."""
 

@@ -17,16 +17,17 @@ from outrider.engine.facts import (
     StepFacts,
     VariantFacts,
 )
-from outrider.engine.gates import Case, Hold
+from outrider.engine.gates import Case, Hold, Scope
 from outrider.engine.recipients import RecipientLimits
 from outrider.engine.texts import Texts, Which
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
+from outrider.kit.plain import plain
 
-MOST_MAILS = 100  # of one round, so that what is claimed is handed over soon
+MOST_MAILS = 1000  # of one round: what is claimed is to be handed over soon
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Attempt:
     """A mail that this engine has claimed and is going to send."""
 
@@ -101,6 +102,10 @@ class Round:
             return MOST_MAILS
         return campaign.max_new_leads_per_day - self.day(campaign_id).new_count
 
+    def has_room_for(self, lead: LeadFacts) -> bool:
+        """Whether the lead is no new one, or its campaign takes another one today."""
+        return not is_new(self.campaigns[lead.campaign_id], lead) or self.new_leads_left(lead.campaign_id) > 0
+
     def passes_many_over(self, campaign_id: int) -> bool:
         """Whether many leads may have to wait: those behind them should not wait for the next round."""
         return self.wants_values(campaign_id) or self.campaigns[campaign_id].use_lead_timezone
@@ -150,14 +155,16 @@ class Round:
         return self.recipients.free_at(self.recent_mails.get((lead.campaign_id, lead.domain), ()))
 
     def sender_domain_is_free(self, pair: Pair) -> bool:
+        if not self.sender_domains:
+            return True
         case = self.case(pair.campaign_id, mailbox=self.mailboxes[pair.mailbox_id])
         return gates.sender_domain_is_free(case) is None
 
     def passes(self, lead: LeadFacts) -> bool:
-        campaign = self.campaigns.get(lead.campaign_id)
-        if campaign is None:
+        """Whether nothing about the lead keeps it back. Its campaign may send, or it would not be offered."""
+        if lead.campaign_id not in self.campaigns:
             return False
-        hold = gates.first_hold(self.case(lead.campaign_id, lead=lead, is_first_mail=is_new(campaign, lead)))
+        hold = gates.first_hold_of(Scope.LEAD, self.case(lead.campaign_id, lead=lead))
         if hold:
             self.rejected[lead.id] = hold
         return hold is None
@@ -205,7 +212,7 @@ class Round:
         del self.mailboxes[pick.mailbox.id]
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Pick:
     """A lead, the mailbox that takes it and the step it gets."""
 
@@ -215,7 +222,7 @@ class Pick:
     variant: VariantFacts | None
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Skip:
     """A step that a lead does not get, because its text would have a gap."""
 

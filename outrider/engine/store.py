@@ -207,6 +207,7 @@ class Due:
     """A lead whose next step is due, and the mailbox it belongs to."""
 
     id: int
+    campaign_id: int
     mailbox_id: int
 
 
@@ -234,7 +235,7 @@ async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], now: datetime, *, e
         db,
         Due,
         """
-        SELECT due.id, pair.mailbox_id
+        SELECT due.id, pair.campaign_id, pair.mailbox_id
           FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[]) AS pair (campaign_id, mailbox_id)
          CROSS JOIN LATERAL (
                 -- no join: the index gives them in order, and only the first few of a long backlog are read

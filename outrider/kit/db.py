@@ -16,7 +16,7 @@ from typing import Any, LiteralString, Self, TypeVar, get_args, get_type_hints
 import orjson
 from psycopg import AsyncConnection, AsyncCursor, OperationalError, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import class_row, dict_row, tuple_row
+from psycopg.rows import dict_row, tuple_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -24,7 +24,7 @@ Db = AsyncConnection[Any]
 T = TypeVar("T")
 _NO_PARAMETERS: Mapping[str, Any] = MappingProxyType({})
 _CONNECT_SECONDS = 10
-_ENUM_FIELDS: dict[type[Any], tuple[tuple[str, type[Enum]], ...]] = {}
+_LAYOUTS: dict[type[Any], tuple[list[str], list[tuple[str, type[Enum]]]]] = {}
 _ADVICE: tuple[tuple[type[BaseException], str, str], ...] = (
     # failures while connecting have no SQLSTATE, only the words of the server or of libpq
     (
@@ -224,47 +224,44 @@ def as_ids(ids: Iterable[int]) -> str:
 
 
 def _row_factory(cls: type[T]) -> Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], T]]:
-    enums = _enum_fields(cls)
-    if not enums:
-        return _plain_row_factory(cls)
+    """By position where the columns are the fields in their order, which is faster; else by name."""
+    names, enums = _layout(cls)
 
     def rows(cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], T]:
-        columns = [column.name for column in cursor.description or ()]
+        columns = _column_names(cursor)
         places = [(columns.index(name), enum) for name, enum in enums if name in columns]
+        is_in_order = columns == names
 
         def row(values: Sequence[Any]) -> T:
-            cells = list(values)
-            for place, enum in places:
-                if cells[place] is not None:
-                    cells[place] = enum(cells[place])
-            return cls(**dict(zip(columns, cells, strict=True)))
+            if places:
+                cells = list(values)
+                for place, enum in places:
+                    if cells[place] is not None:
+                        cells[place] = enum(cells[place])
+                values = cells
+            return cls(*values) if is_in_order else cls(**dict(zip(columns, values, strict=True)))
 
-        return row
-
-    return rows
-
-
-def _plain_row_factory(cls: type[T]) -> Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], T]]:
-    """By position where the columns are the fields in their order, which is faster; else by name."""
-    by_name = class_row(cls)
-    names = [each.name for each in fields(cls)] if is_dataclass(cls) else []
-
-    def rows(cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], T]:
-        if [column.name for column in cursor.description or ()] == names:
-            return lambda values: cls(*values)
-        return by_name(cursor)
+        return (lambda values: cls(*values)) if is_in_order and not places else row
 
     return rows
 
 
-def _enum_fields(cls: type[Any]) -> tuple[tuple[str, type[Enum]], ...]:
-    known = _ENUM_FIELDS.get(cls)
-    if known is None:
+def _column_names(cursor: AsyncCursor[Any]) -> list[str]:
+    """The same as in `cursor.description`, which makes an object of each."""
+    result = cursor.pgresult
+    if result is None:
+        return []
+    return [(result.fname(place) or b"").decode() for place in range(result.nfields)]
+
+
+def _layout(cls: type[Any]) -> tuple[list[str], list[tuple[str, type[Enum]]]]:
+    """The fields of a dataclass in order, and those typed as an enum."""
+    if cls not in _LAYOUTS:
         hints = get_type_hints(cls) if is_dataclass(cls) else {}
         found = ((name, _enum_of(hint)) for name, hint in hints.items())
-        known = tuple((name, enum) for name, enum in found if enum is not None)
-        _ENUM_FIELDS[cls] = known
-    return known
+        names = [each.name for each in fields(cls)] if is_dataclass(cls) else []
+        _LAYOUTS[cls] = names, [(name, enum) for name, enum in found if enum is not None]
+    return _LAYOUTS[cls]
 
 
 def _enum_of(hint: Any) -> type[Enum] | None:

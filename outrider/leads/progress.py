@@ -5,16 +5,16 @@ with its account; what people do to leads is in `actions`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from outrider.kit.db import Db, as_ids, as_records, execute, fetch_dicts
+from outrider.kit.plain import plain
 
 TEXT_HOLDS = ("TEMPLATE", "EMPTY_SUBJECT", "EMPTY_BODY", "MISSING_VARIABLE")
 """Reasons that lie in a text and in what the lead has for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Advance:
     """A lead got a step. `due_at`: when the next one is due; None: it was the last, the lead is COMPLETED."""
 
@@ -68,7 +68,7 @@ async def record_advances(db: Db, advances: Sequence[Advance], now: datetime) ->
     )
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Skip:
     """A lead does not get a step. `due_at`: when the next one is due; None: it was the last, the lead is COMPLETED."""
 

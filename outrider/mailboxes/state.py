@@ -5,16 +5,16 @@ the virtual clock: a process is alive or dead on the wall.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from outrider.kit.db import Db, as_ids, as_records, execute, fetch_all, fetch_dicts, fetch_value
+from outrider.kit.plain import plain
 
 LEASE_TIME = timedelta(seconds=60)
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class MailboxUse:
     """One campaign mail of a mailbox; `next_send_at`: when it may send again."""
 
@@ -51,7 +51,7 @@ async def record_claims(db: Db, uses: Sequence[MailboxUse], now: datetime) -> No
     )
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class TakenBack:
     """A mail that came to nothing."""
 
@@ -156,7 +156,7 @@ async def record_holds(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Backoff:
     """How often a mailbox was put off in a row."""
 
@@ -293,7 +293,7 @@ async def count_shares(db: Db) -> tuple[int, int]:
 # Positions in folders ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class FolderPosition:
     """What was read last of a folder (RFC 9051 §2.3.1.1: valid for one UIDVALIDITY)."""
 

@@ -8,12 +8,12 @@ outcome is UNKNOWN and never sent again (see `doubt`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
 from outrider.kit.db import Db, as_ids, as_records, execute, fetch_all, fetch_dicts
+from outrider.kit.plain import plain
 from outrider.messages.models import Claim, Deferral, Outcome, Written
 
 
@@ -134,7 +134,7 @@ async def rewrite(db: Db, mails: Sequence[Written]) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Handover:
     """A mail that may be submitted now, for the `attempt_count`-th time since `first_tried_at`."""
 
@@ -308,7 +308,7 @@ async def defer(db: Db, deferrals: Sequence[Deferral]) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class StrandedClaim:
     """A mail that another engine has claimed and not handed over."""
 
@@ -340,7 +340,7 @@ async def list_stranded_claims(db: Db, engine_id: UUID) -> list[StrandedClaim]:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Stranded:
     """A mail that another engine was handing over when it died."""
 
@@ -422,7 +422,7 @@ async def release_idle(db: Db) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class EventRow:
     """One line of the event list, from which every figure can be counted again."""
 

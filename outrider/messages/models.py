@@ -1,11 +1,11 @@
 """Words for mails: their states, the claim that starts one, and the events that follow."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from outrider.kit.events import Event
+from outrider.kit.plain import plain
 from outrider.mail.dsn import BounceKind
 
 
@@ -18,7 +18,7 @@ class MessageStatus(StrEnum):
     RECEIVED = "RECEIVED"
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Claim:
     """A lead that is about to get a mail from a mailbox."""
 
@@ -28,7 +28,7 @@ class Claim:
     variant_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Written:
     """A mail as it leaves: kept before it is handed over. `text` only where there is no HTML."""
 
@@ -53,7 +53,7 @@ class Written:
     is_open_tracked: bool
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Outcome:
     """What became of a mail. `sent_at` is None unless the server took it (or refused the recipient for good)."""
 
@@ -66,7 +66,7 @@ class Outcome:
     bounce_kind: BounceKind | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Deferral:
     """The mail was surely not taken; it is tried again at `retry_at`.
 
@@ -81,7 +81,7 @@ class Deferral:
     counts: bool
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class ThreadMail:
     """A mail of a lead's conversation, as threading needs it."""
 
@@ -93,7 +93,7 @@ class ThreadMail:
     sent_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class MessageEvent(Event):
     """Base of what happens to an outbound mail; `message_id` is the row of the mail."""
 
@@ -104,23 +104,23 @@ class MessageEvent(Event):
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class MessageSent(MessageEvent):
     step_number: int
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class MessageOpened(MessageEvent):
     is_first: bool
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class LinkClicked(MessageEvent):
     url: str
     is_first_of_link: bool
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class ReplyReceived(MessageEvent):
     """`message_id` is the row of the reply, `answers_id` that of the mail it answers; `is_counted`: in statistics.
 
@@ -132,7 +132,7 @@ class ReplyReceived(MessageEvent):
     is_human: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class MessageBounced(MessageEvent):
     """`report_id`: the row of the report; None when the server refused the recipient at once."""
 
@@ -140,7 +140,7 @@ class MessageBounced(MessageEvent):
     kind: BounceKind
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class UntrackedReplyReceived(Event):
     user_id: int
     mailbox_id: int
@@ -148,7 +148,7 @@ class UntrackedReplyReceived(Event):
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class ManualStepReached(Event):
     user_id: int
     campaign_id: int
