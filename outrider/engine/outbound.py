@@ -37,6 +37,7 @@ log = get_logger("engine")
 
 _LOOK_AGAIN = timedelta(hours=1)
 _ROUND_SECONDS = 0.1
+_PORTION = 100  # mails that are written in one go, while nothing else moves
 _NO_SERVER = Rejected(None, None, "The mailbox has no SMTP server. Set one.", Scope.SENDER, Reason.NOT_SUPPORTED)
 _UNFORESEEN = Hold("UNFORESEEN", "This mail could not be prepared. The log of the engine says why.")
 _INTERRUPTED = Unknown(None, None, "The submission failed in an unforeseen way.", Scope.CONNECTION, Reason.OTHER)
@@ -127,10 +128,11 @@ class Outbound:
 
     async def start(self, attempts: Sequence[Attempt]) -> None:
         """Hand the claimed mails over, side by side; the recorder notes what becomes of them."""
-        for ready in await self.prepare(attempts) if attempts else ():
-            self._in_flight.add(ready.attempt.message_id)
-            self._is_idle.clear()
-            self._submit(ready)
+        for portion in (attempts[start : start + _PORTION] for start in range(0, len(attempts), _PORTION)):
+            for ready in await self.prepare(portion):
+                self._in_flight.add(ready.attempt.message_id)
+                self._is_idle.clear()
+                self._submit(ready)
 
     def _stats_id(self, campaign_lead_id: int, step_id: int) -> UUID:
         return stats_id(self._vault, campaign_lead_id, step_id)

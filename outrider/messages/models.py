@@ -85,6 +85,7 @@ class Deferral:
 class ThreadMail:
     """A mail of a lead's conversation, as threading needs it."""
 
+    id: int
     campaign_lead_id: int
     direction: str
     message_id: str | None

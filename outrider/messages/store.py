@@ -15,19 +15,19 @@ async def list_threads(db: Db, campaign_lead_ids: Sequence[int]) -> list[ThreadM
         db,
         ThreadMail,
         """
-        SELECT campaign_lead_id, direction, coalesce(server_message_id, message_id) AS message_id, subject, in_reply_to,
-               coalesce(sent_at, claimed_at) AS sent_at
+        SELECT id, campaign_lead_id, direction, coalesce(server_message_id, message_id) AS message_id, subject,
+               in_reply_to, coalesce(sent_at, claimed_at) AS sent_at
           FROM messages
          WHERE campaign_lead_id = ANY(%(ids)s)
            AND step_id IS NOT NULL
            AND status <> 'QUEUED'
          UNION ALL
-        SELECT campaign_lead_id, direction, coalesce(server_message_id, message_id), subject, in_reply_to, sent_at
+        SELECT id, campaign_lead_id, direction, coalesce(server_message_id, message_id), subject, in_reply_to, sent_at
           FROM messages
          WHERE campaign_lead_id = ANY(%(ids)s)
            AND step_id IS NULL
            AND kind IN ('REPLY', 'MANUAL')
-         ORDER BY sent_at
+         ORDER BY sent_at, id
         """,
         {"ids": list(campaign_lead_ids)},
     )
