@@ -34,6 +34,7 @@ from outrider.leads import api as leads
 from outrider.leads.blocks import api as blocks
 from outrider.leads.imports import api as imports
 from outrider.mailboxes import api as mailboxes
+from outrider.mailboxes import api_tags as tags
 from outrider.messages import api as messages
 from outrider.messages import files
 from outrider.tracking import api as tracking
@@ -47,6 +48,7 @@ from outrider.wiring import wire
 
 APIS: tuple[Api, ...] = (
     mailboxes.api,
+    tags.api,
     campaigns.api,
     leads.api,
     blocks.api,

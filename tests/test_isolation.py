@@ -55,6 +55,12 @@ BODIES: dict[str, Any] = {
     "mailboxes.update_account": {"from_name": "Eve"},
     "mailboxes.update_warmup": {"warmup_enabled": True},
     "mailboxes.delete_accounts": {"ids": ["{email_account_id}"]},
+    "mailboxes.add_tags": {"email_account_ids": ["{email_account_id}"], "tag_ids": ["{tag_id}"]},
+    "mailboxes.remove_tags": {"email_account_ids": ["{email_account_id}"], "tag_ids": ["{tag_id}"]},
+    "mailboxes.create_tag": {"name": "Eve"},
+    "mailboxes.save_tag": {"id": "{tag_id}", "name": "Eve"},
+    "mailboxes.set_tags": {"email_account_ids": ["{email_account_id}"], "tags": []},
+    "mailboxes.list_tags_of_accounts": {"email_ids": ["nora@<mark>.example"]},
     "clients.save_client": {"id": "{client_id}", "name": "Eve"},
     "clients.delete_named_client": {"id": "{client_id}"},
     "clients.create_key": {"clientId": "{client_id}", "keyName": "Eve"},
@@ -83,7 +89,10 @@ HARMLESS: dict[str, str] = {
     "campaigns.create_campaign": "makes something of the caller's own",
     "blocks.add_entries": "makes something of the caller's own",
     "mailboxes.check_credentials": "stores nothing",
+    "mailboxes.create_tag": "makes something of the caller's own",
     "mailboxes.delete_accounts": "names those that it has not found, and answers 200",
+    "mailboxes.add_tags": "says of each pair that it was not found, and answers 200",
+    "mailboxes.remove_tags": "says of each pair that it was not found, and answers 200",
 }
 """Writes that name nothing of anybody's, or answer for each id by itself; why each."""
 
@@ -91,10 +100,13 @@ ON_ITS_OWN_CONNECTION = {"engine.show_forecast": "needs a scratch copy, which th
 
 NOT_FOUND_OTHERWISE = {
     "leads.get_lead": (200, '{"ok":true,"data":[]}'),
+    "mailboxes.list_tags_of_accounts": (406, "do not belong to this user"),
     "mailboxes.suspend_account": (400, "Email account not found or does not belong to you"),
     "mailboxes.unsuspend_account": (400, "Email account not found or does not belong to you"),
 }
 """How the contract says it where it is not 404."""
+
+SHARED = {"mailboxes.list_tags": "clients see the tags of the account"}
 
 OF_ITS_OWN = {
     "clients.save_client": "its own password",
@@ -104,6 +116,7 @@ OF_ITS_OWN = {
     "clients.reset_key": "its own keys",
     "clients.reset_named_key": "its own keys",
     "messages.list_message_histories": "only reads",
+    "mailboxes.list_tags_of_accounts": "only reads",
 }
 """Writes that need no right, as far as the contract goes."""
 
@@ -183,7 +196,8 @@ async def test_what_is_anothers_is_neither_read_nor_changed(
     user_id = api.user_id if who == "another client" else None
     sister = await fresh_client(db, api.user_id, NOW) if user_id else None
     stranger = await connect(api.app, db, user_id=user_id, client_id=sister)
-    lists = [call for call in calls() if call.is_read and "{" not in call.path]
+    shared = SHARED if sister else {}
+    lists = [call for call in calls() if call.is_read and "{" not in call.path and call.name not in shared]
     before = {str(call): (await call.by(stranger, None)).text for call in lists}
     estate = await build(db, api, client_id)
     rows = await estate.rows(db)
@@ -230,6 +244,6 @@ async def test_a_key_without_rights_writes_nothing(db: Db, api: ApiClient, clien
 def test_the_tables_name_routes_that_exist() -> None:
     names = {call.name for call in calls()}
     slices = {name.partition(".")[0] for name in names}
-    tables = (BODIES, HARMLESS, ON_ITS_OWN_CONNECTION, NOT_FOUND_OTHERWISE, OF_ITS_OWN)
+    tables = (BODIES, HARMLESS, ON_ITS_OWN_CONNECTION, NOT_FOUND_OTHERWISE, SHARED, OF_ITS_OWN)
     stale = {name for table in tables for name in table} - names | (QUERIES.keys() - names - slices)
     assert not stale, f"These are no endpoints any more: {sorted(stale)}"

@@ -98,6 +98,14 @@ async def update_warmup(ctx: Ctx, email_account_id: PathId, body: wire.WarmupUpd
     return reply({**done, "warmupKey": mailbox.warmup_key})
 
 
+@api.get("/email-accounts/{email_account_id}/warmup-stats", also=["/email-accounts/{email_account_id}/warmup-status"])
+async def get_warmup_stats(ctx: Ctx, email_account_id: PathId) -> Response:
+    """Fetch Warmup Stats By Email Account ID"""
+    if await store.find_mailbox(ctx.db, ctx.user_id, email_account_id, client_id=ctx.client_id) is None:
+        raise MailboxNotFound(email_account_id, extra={"status": "error"})
+    return reply(wire.warmup_stats(email_account_id, today=ctx.now.date()))
+
+
 @api.delete("/email-accounts/{email_account_id}")
 async def delete_account(ctx: Ctx, email_account_id: PathId) -> Response:
     """Delete Email Account"""

@@ -241,6 +241,10 @@ class VerificationFailed(Invalid):
         )
 
 
+class TagNotFound(NotFound):
+    """Tag not found!"""
+
+
 class UnknownMailbox(Invalid):
     """Email account not found or does not belong to you"""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
@@ -236,6 +236,7 @@ class AccountIds(Wire):
 
 # No warmup mail has been placed yet, so the share of the inbox is that of "below ten" (contract: warmup_reputation).
 _UNPLACED_REPUTATION = 100
+_WARMUP_DAYS = 8
 
 
 def account(
@@ -347,6 +348,25 @@ def _warmup(warmup: Warmup, key: str, *, now: datetime, is_listed: bool) -> dict
         "send_warmups_only_on_weekdays": warmup.send_warmups_only_on_weekdays,
         "use_custom_domain": warmup.use_custom_domain,
         "is_rampup_reached": warmup.is_ramp_over(now),
+    }
+
+
+def warmup_stats(mailbox_id: int, *, today: date) -> dict[str, Any]:
+    """The seven days before today and today. No warmup mail has been sent yet, so all of it is zero."""
+    days = [today - timedelta(days=back) for back in range(_WARMUP_DAYS - 1, -1, -1)]
+    return {
+        "id": mailbox_id,
+        "sent_count": "0",
+        "spam_count": "0",
+        "inbox_count": "0",
+        "warmup_email_received_count": "0",
+        "stats_by_date": [
+            {"id": number, "date": day, "sent_count": 0, "reply_count": 0, "save_from_spam_count": 0}
+            for number, day in enumerate(days, start=1)
+        ],
+        "total_sent": 0,
+        "reputation_score": _UNPLACED_REPUTATION,
+        "daily_stats": [{"date": day, "sent": 0, "spam": 0, "delivered": 0, "opened": 0, "replied": 0} for day in days],
     }
 
 

@@ -98,6 +98,7 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
     blocked = {"domain_block_list": [f"rival-{MARK}.example"], "client_id": client_id}
     await post("/leads/add-domain-block-list", blocked)
     block_id = await fetch_value(db, "SELECT max(id) FROM block_list")
+    tag = await post("/tags", {"name": "Cold pool"})
     key = await post("/client/api-key", {"clientId": client_id, "keyName": f"{MARK} key"})
     return Estate(
         owner.user_id,
@@ -111,5 +112,7 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
             "import_id": imported.json()["import_id"],
             "webhook_id": webhook["id"],
             "block_id": block_id,
+            "tag_id": tag["data"]["id"],
+            "account_id": mailbox_id,
         },
     )
