@@ -7,13 +7,14 @@ Bounces are recognised before (`dsn`).
 import re
 import tomllib
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
 from outrider.mail.address import InvalidAddress, normalise
-from outrider.mail.parse import Headers, Incoming
+from outrider.mail.contact import find_named
+from outrider.mail.parse import Correspondent, Headers, Incoming, local_date
 from outrider.mail.quote import new_text
 from outrider.mail.return_date import find_return_date
 
@@ -23,6 +24,9 @@ MAX_CONTACTS = 5
 
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9.-]{1,200}\.[A-Za-z]{2,24}")
 _SPACE = re.compile(r"\s+")
+_BEGIN = r"^[\s\[(*]{0,3}"  # of a subject
+_LAST_YEAR = 2_500  # no calendar ends in an absence
+_LATE, _EARLY = timedelta(days=60), timedelta(days=1)  # of the Date header, as against now
 
 
 class AutoReplyKind(StrEnum):
@@ -37,12 +41,13 @@ class AutoReply:
     evidence: str  # the header or the words that gave it away
     return_date: date | None = None  # the end of the absence as given, the last day or the first one back
     contacts: tuple[str, ...] = ()  # addresses of others the text names
+    replacement: Correspondent | None = None  # who may be written to instead; the name may be empty
 
 
 def detect(incoming: Incoming, *, now: datetime | None = None) -> AutoReply | None:
     """What kind of machine answered; None if a person did, or nothing tells.
 
-    The return date is read as seen from `now`, or else from the mail's own date.
+    The return date is read as seen by the author, on the day and in the zone of the mail; without one, from `now`.
     """
     text = new_text(incoming)[:MAX_TEXT]
     beginning = _SPACE.sub(" ", text[:LOOKED_AT])
@@ -50,13 +55,27 @@ def detect(incoming: Incoming, *, now: datetime | None = None) -> AutoReply | No
     if found is None:
         return None
     kind, evidence = found
-    seen_at = (now or incoming.date) if kind is AutoReplyKind.OUT_OF_OFFICE else None
+    contacts = () if kind is AutoReplyKind.RECEIPT else _contacts(incoming, text)
+    today = _day_of(incoming, now) if kind is AutoReplyKind.OUT_OF_OFFICE else None
     return AutoReply(
         kind=kind,
         evidence=evidence,
-        return_date=find_return_date(f"{incoming.subject}\n{text}", today=seen_at.date()) if seen_at else None,
-        contacts=() if kind is AutoReplyKind.RECEIPT else _contacts(incoming, text),
+        return_date=find_return_date(f"{incoming.subject}\n\n{text}", today=today) if today else None,
+        contacts=contacts,
+        replacement=find_named(text, contacts),
     )
+
+
+def _day_of(incoming: Incoming, now: datetime | None) -> date | None:
+    """The day it was written, where it was written; one that cannot be is not believed."""
+    written_at = local_date(incoming.headers.get("Date") or "")
+    if (
+        written_at is None
+        or written_at.year > _LAST_YEAR
+        or (now is not None and not -_LATE <= written_at - now <= _EARLY)
+    ):
+        return now.date() if now else None
+    return written_at.date()
 
 
 def _classify(incoming: Incoming, beginning: str) -> tuple[AutoReplyKind, str] | None:
@@ -65,23 +84,27 @@ def _classify(incoming: Incoming, beginning: str) -> tuple[AutoReplyKind, str] |
         return AutoReplyKind.RECEIPT, "disposition-notification"
     by_subject = _first(rules.subjects, incoming.subject)
     by_body = _first(rules.bodies, beginning)
+    told = _told(by_subject, by_body)
+    automatic = rules.automatic_subject.search(incoming.subject)
     certain = rules.certain(incoming.headers)
     if certain:
         usual_kind, header = certain
-        return _told(by_subject, by_body) or usual_kind, header
+        return told or (AutoReplyKind.OUT_OF_OFFICE if automatic else usual_kind), header
     if by_subject:
-        return _told(by_subject, by_body) or by_subject[0], by_subject[1]
+        return told or by_subject[0], by_subject[1]
+    if automatic:
+        return told or AutoReplyKind.OUT_OF_OFFICE, automatic[0]
     return by_body and _by_words(incoming, beginning, *by_body)
 
 
 def _by_words(incoming: Incoming, beginning: str, kind: AutoReplyKind, words: str) -> tuple[AutoReplyKind, str] | None:
-    """A person writes too that he is away, or that a colleague has left: it takes something more."""
+    """A person writes too that he is away, or that a colleague has left: it takes something more, and no word to us."""
     rules = _rules()
     hint = rules.hint(incoming.headers)
     if hint:
         return kind, f"{hint}; {words}"
     written_ahead = rules.automatic.search(beginning)
-    if written_ahead and kind is AutoReplyKind.OUT_OF_OFFICE:
+    if written_ahead and kind is AutoReplyKind.OUT_OF_OFFICE and not rules.personal.search(beginning):
         return kind, f"{written_ahead[0]}; {words}"
     return None
 
@@ -89,7 +112,7 @@ def _by_words(incoming: Incoming, beginning: str, kind: AutoReplyKind, words: st
 def _told(
     by_subject: tuple[AutoReplyKind, str] | None, by_body: tuple[AutoReplyKind, str] | None
 ) -> AutoReplyKind | None:
-    """The kind by what is written: the text knows more than "Automatic reply" above it, but for receipts."""
+    """The kind by what is written: the text knows more than the subject above it, but for receipts."""
     if by_body and (by_subject is None or by_body[0] is not AutoReplyKind.RECEIPT):
         return by_body[0]
     return by_subject[0] if by_subject else None
@@ -129,6 +152,8 @@ class _Rules:
     subjects: tuple[tuple[AutoReplyKind, re.Pattern[str]], ...]
     bodies: tuple[tuple[AutoReplyKind, re.Pattern[str]], ...]
     automatic: re.Pattern[str]
+    automatic_subject: re.Pattern[str]
+    personal: re.Pattern[str]
 
     def certain(self, headers: Headers) -> tuple[AutoReplyKind, str] | None:
         for name, pattern, kind in self.certain_headers:
@@ -153,9 +178,11 @@ def _rules() -> _Rules:
     return _Rules(
         certain_headers=tuple((name, _compiled(text), AutoReplyKind(kind)) for name, text, kind in headers["certain"]),
         hints=tuple((name, _compiled(value)) for name, value in headers["hints"]),
-        subjects=tuple((kind, _any_of(rules[kind]["subject"], begin=r"^[\s\[(*]{0,3}")) for kind in kinds),
+        subjects=tuple((kind, _any_of(rules[kind]["subject"], begin=_BEGIN)) for kind in kinds),
         bodies=tuple((kind, _any_of(rules[kind]["body"])) for kind in kinds),
         automatic=_any_of(rules["automatic"]["body"]),
+        personal=_any_of(rules["automatic"]["personal"]),
+        automatic_subject=_any_of(rules["automatic"]["subject"], begin=_BEGIN),
     )
 
 

@@ -34,6 +34,7 @@ MAX_DIAGNOSTIC = 1_000
 MAX_RECIPIENTS = 50
 
 
+_BLANK_LINE = re.compile(r"\n[ \t]*\n\s*")
 _TYPE = re.compile(r"^\s*[A-Za-z0-9-]{1,30}\s*;\s*")
 _MESSAGE_ID_LINE = re.compile(r"^[> \t]*message-id:[ \t]*(?:\n[ \t]+)?(<[^<>]+>)", re.IGNORECASE | re.MULTILINE)
 
@@ -102,6 +103,8 @@ def read_dsns(incoming: Incoming) -> tuple[Dsn, ...]:
             original_message_id=original_message_id,
         )
         for notice in read_notices(incoming)
+        # One that says neither which mail nor to whom is about something else: a quota, a quarantine.
+        if notice.recipient or original_message_id
     )
 
 
@@ -126,11 +129,10 @@ def bounce_kind(enhanced_code: str | None, diagnostic: str) -> BounceKind:
     if verdict.scope is Scope.SENDER or verdict.reason is Reason.CONTENT:
         return BounceKind.SENDER
     described = f"{enhanced_code or ''} {diagnostic}".strip()
-    kind = next((kind for kind, text in _rules() if text.search(described)), None)
-    if kind is None:
-        kind = _kind_of(verdict.scope, verdict.reason)
+    rule = next((rule for rule in _rules() if rule.text.search(described)), None)
+    kind = rule.kind if rule else _kind_of(verdict.scope, verdict.reason)
     # Product behaviour 6.5: 4.x.x is soft, even if the server calls the user unknown.
-    is_transient = (enhanced_code or "").startswith("4")
+    is_transient = (enhanced_code or "").startswith("4") and not (rule and rule.even_if_transient)
     return BounceKind.SOFT if kind is BounceKind.HARD and is_transient else kind
 
 
@@ -146,11 +148,21 @@ def _from_report(incoming: Incoming, original_message_id: str | None) -> tuple[D
     status_part = next((part for part in _parts(incoming) if _is_status(part)), None)
     if status_part is None:
         return ()
-    blocks = children(status_part)  # the parser makes a message of each group of fields
+    blocks = _blocks(status_part)
     general = next((block for block in blocks if "Reporting-MTA" in block), Message())
     recipients = [block for block in blocks if "Final-Recipient" in block or "Action" in block]
     original_message_id = _original_message_id(incoming)
     return tuple(_dsn_of_block(block, general, incoming, original_message_id) for block in recipients[:MAX_RECIPIENTS])
+
+
+def _blocks(part: Message) -> list[Message]:
+    """The groups of fields. The parser makes a message of each, if the part is named and encoded as it expects."""
+    blocks = children(part)
+    if any("Final-Recipient" in block or "Action" in block for block in blocks):
+        return blocks
+    # message/global-delivery-status (RFC 6533) is one message to the parser: a head and a body.
+    text = "\n\n".join(lenient(block.as_string, "") for block in blocks) or part_text(part)
+    return [message_from_string(group) for group in _BLANK_LINE.split(text.strip())[: MAX_RECIPIENTS + 1]]
 
 
 def _dsn_of_block(block: Message, general: Message, incoming: Incoming, original_message_id: str | None) -> Dsn:
@@ -225,7 +237,17 @@ def _original_message_id(incoming: Incoming) -> str | None:
     return in_text or next(iter(incoming.thread_ids), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    kind: BounceKind
+    text: re.Pattern[str]
+    even_if_transient: bool
+
+
 @cache
-def _rules() -> tuple[tuple[BounceKind, re.Pattern[str]], ...]:
+def _rules() -> tuple[_Rule, ...]:
     rules = tomllib.loads((files("outrider.mail") / "rules" / "bounces.toml").read_text(encoding="utf-8"))
-    return tuple((BounceKind(rule["kind"]), re.compile(rule["text"], re.IGNORECASE)) for rule in rules["rule"])
+    return tuple(
+        _Rule(BounceKind(rule["kind"]), re.compile(rule["text"], re.IGNORECASE), rule.get("even_if_transient", False))
+        for rule in rules["rule"]
+    )

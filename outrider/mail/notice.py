@@ -25,6 +25,7 @@ MAX_TEXT = 100_000  # characters
 MAX_NOTICE = 20_000  # of them that are the server's own
 MAX_SECOND_OPINION = 50_000  # bytes; flufl.bounce looks at each line some sixty times
 MAX_RECIPIENTS = 50
+MAX_NAME = 200
 
 _ENHANCED_CODE = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")  # RFC 3463 §2; no IP address
 _REPLY_CODE = re.compile(r"(?<![\d.:#])([45]\d\d)(?=[ \-#,;])")
@@ -92,8 +93,13 @@ def _is_notice(incoming: Incoming, text: str) -> bool:
     if "X-Failed-Recipients" in incoming.headers:
         return True
     localpart = (incoming.from_address or "").partition("@")[0]
-    is_program = _rules().senders.fullmatch(localpart) or incoming.headers.get("Return-Path") == "<>"
-    return bool(is_program) and _rules().failures.search(f"{incoming.subject}\n{text}") is not None
+    senders = _rules().senders
+    is_program = senders.fullmatch(localpart) or senders.fullmatch(incoming.from_name[:MAX_NAME])
+    # Vacation programs use the null sender too (RFC 3834 §3.3), and "cannot be reached" is what they say of people.
+    is_vacation = (incoming.headers.get("Auto-Submitted") or "").lower().startswith("auto-replied")
+    is_bounce = incoming.headers.get("Return-Path") == "<>" and not is_vacation
+    said = f"{incoming.subject}\n{text}"
+    return bool(is_program or is_bounce) and bool(_rules().failures.search(said) or _rules().delays.search(said))
 
 
 def _failed(incoming: Incoming, text: str) -> list[str | None]:

@@ -129,12 +129,18 @@ def parse(raw: bytes) -> Incoming:
 
 def parse_date(text: str) -> datetime | None:
     """A Date header in UTC; None if it is missing, broken or before there was mail."""
+    date = local_date(text)
+    return lenient(lambda: date.astimezone(UTC), None) if date else None
+
+
+def local_date(text: str) -> datetime | None:
+    """The same on the clock of its author."""
     date = lenient(lambda: parsedate_to_datetime(text), None)
     if date is None:
         return None
     # "-0000" means UTC of an unknown zone (RFC 5322 §3.3); the standard library gives it without a zone.
     aware = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return lenient(lambda: aware.astimezone(UTC), None) if aware >= EARLIEST else None
+    return aware if aware >= EARLIEST else None
 
 
 class _AsReceived(Compat32):

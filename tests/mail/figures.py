@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from outrider.mail.autoreply import AutoReplyKind, detect
 from outrider.mail.dsn import classify_bounce, read_dsn
+from outrider.mail.parse import Correspondent
 from tests.mail.samples import Sample, load
 
 
@@ -54,7 +55,17 @@ def _reading_of(sample: Sample) -> list[Result]:
     if kind == AutoReplyKind.OUT_OF_OFFICE:
         date = str(auto and auto.return_date)
         answers.append(Result("return dates", sample, str(expected.get("return_date")), date))
+    if kind in {AutoReplyKind.OUT_OF_OFFICE, AutoReplyKind.GONE}:
+        person = spelled(auto and auto.replacement)
+        answers.append(Result("replacements", sample, expected.get("replacement", "nobody"), person))
     return answers
+
+
+def spelled(person: Correspondent | None) -> str:
+    """As `expected.toml` has it."""
+    if person is None:
+        return "nobody"
+    return f"{person.name} <{person.address}>" if person.name else person.address
 
 
 def _print_table(results: list[Result], title: str, group: Callable[[Result], str]) -> None:
@@ -83,7 +94,7 @@ def main() -> None:
     for question in dict.fromkeys(each.question for each in everything):
         asked = [each for each in everything if each.question == question]
         print(f"{question}: {_counts(asked)}   held out {_counts(_held_out(asked))}")  # noqa: T201
-        if question != "return dates":
+        if question in {"bounces", "auto-replies"}:
             _print_table(asked, "kind", lambda each: each.expected)
         _print_table(asked, "language", lambda each: each.sample.language)
         if question == "bounces":

@@ -52,6 +52,43 @@ def test_mail_by_people_and_newsletters_are_no_reports(name: str) -> None:
     assert sample(name) is None
 
 
+def notice(sender: str, subject: str, text: str, headers: str = "") -> Dsn | None:
+    head = f"Return-Path: <>\r\nFrom: {sender}\r\nTo: jo@send.example\r\nSubject: {subject}\r\n{headers}\r\n"
+    return read_dsn(parse(f"{head}{text}\r\n".encode()))
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject", "text", "headers"),
+    [
+        ("Mira <mira@acme.example>", "Out of office", "I cannot be reached.", "Auto-Submitted: auto-replied\r\n"),
+        ("postmaster@send.example", "Quota", "Your mailbox is full. Mail can not be delivered.", ""),
+        ("gate@send.example", "Quarantine", "These messages were not delivered to you:\r\n1. Offer", ""),
+        ("Mira <mira@acme.example>", "Declined: Meeting", "I could not reach you.", ""),
+    ],
+)
+def test_what_speaks_of_other_failures_is_no_report(sender: str, subject: str, text: str, headers: str) -> None:
+    assert notice(sender, subject, text, headers) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your message to ida@acme.example has not yet been delivered. We will keep trying for 3 days.",
+        "Ihre Nachricht an ida@acme.example konnte noch nicht zugestellt werden.",
+        "Votre message n'a pas encore été remis à ida@acme.example.",
+        "Su mensaje a ida@acme.example no se ha podido entregar todavía.",
+        "O seu e-mail para ida@acme.example ainda não foi entregue.",
+        "Il messaggio per ida@acme.example non è stato ancora consegnato.",
+        "Uw bericht aan ida@acme.example kon nog niet worden afgeleverd.",
+        "Meddelandet till ida@acme.example har ännu inte kunnat levereras.",
+    ],
+)
+def test_a_delay_is_told_from_a_failure_in_many_languages(text: str) -> None:
+    dsn = notice("MAILER-DAEMON@send.example", "Mail", text, "Content-Type: text/plain; charset=utf-8\r\n")
+    assert dsn is not None
+    assert (dsn.action, dsn.recipient) == (Action.DELAYED, "ida@acme.example")
+
+
 def test_all_fields_of_a_report() -> None:
     assert sample("postfix-user-unknown") == Dsn(
         action=Action.FAILED,
@@ -131,6 +168,10 @@ def test_the_action_is_read_loosely(action: str, status: str, expected: Action) 
         (None, "550 Requested action not taken: mailbox unavailable", BounceKind.HARD),
         (None, "550 Unknown user", BounceKind.HARD),
         (None, "551 User not local", BounceKind.HARD),
+        (None, "User ida@nowhere.example is not in our database; user is not registered", BounceKind.HARD),
+        (None, "The relay has suppressed sending to this address: recent history of bouncing", BounceKind.HARD),
+        ("5.7.1", "553 sorry, this recipient is not in my validrcptto list (#5.7.1)", BounceKind.HARD),
+        ("4.0.0", "DNS Error: lookup of nodomain.example responded with code NXDOMAIN", BounceKind.HARD),
         ("5.7.1", "550 5.7.1 No such user", BounceKind.HARD),
         ("5.4.1", "550 5.4.1 Recipient address rejected: Access denied. AS(201806281)", BounceKind.HARD),
         (
@@ -169,6 +210,12 @@ def test_the_action_is_read_loosely(action: str, status: str, expected: Action) 
         # sender originated
         ("5.7.1", "550 5.7.1 Message rejected as spam by Content Filtering.", BounceKind.SENDER),
         ("5.7.26", "550-5.7.26 This mail has been blocked because the sender is unauthenticated.", BounceKind.SENDER),
+        (None, "421 RP-001 The mail server IP connecting to us has exceeded the rate limit allowed", BounceKind.SENDER),
+        (None, "554 permanent error: your reverse DNS entry is missing", BounceKind.SENDER),
+        (None, "550 DMARC check failed", BounceKind.SENDER),
+        (None, "550 too many recipients today for this account", BounceKind.SENDER),
+        (None, "554 Denied [CS] [85a1] (Mode: normal)", BounceKind.SENDER),
+        (None, "550 Administrative prohibition - envelope blocked", BounceKind.SENDER),
         ("5.7.1", "554 5.7.1 Service unavailable; Client host blocked using zen.spamhaus.org", BounceKind.SENDER),
         (None, "554 Message not allowed - [PH01] Email not accepted for policy reasons.", BounceKind.SENDER),
         ("4.7.28", "421-4.7.28 Our system has detected an unusual rate of unsolicited mail", BounceKind.SENDER),
@@ -214,8 +261,11 @@ def test_an_ip_address_is_no_code() -> None:
     "text", ["\n" * 100_000, "-" * 100_000, "--\n" * 30_000, "a@b " * 25_000, "user not " * 10_000]
 )
 def test_a_hostile_notice_is_read_in_bounded_time(text: str) -> None:
-    head = "From: mailer-daemon@acme.example\r\nTo: jo@send.example\r\nSubject: failure notice\r\n\r\n"
-    assert read_dsn(parse(f"{head}{text}".encode())) == Dsn(Action.FAILED, diagnostic_code=ANY)
+    head = "From: mailer-daemon@acme.example\r\nTo: jo@send.example\r\nSubject: failure notice\r\n"
+    head += f"In-Reply-To: <{OURS}>\r\n"
+    assert read_dsn(parse(f"{head}\r\n{text}".encode())) == Dsn(
+        Action.FAILED, diagnostic_code=ANY, original_message_id=OURS
+    )
 
 
 @settings(max_examples=150)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outrider.mail.return_date import LONGEST_ABSENCE, find_return_date
+from outrider.mail.return_date import find_return_date
+from outrider.mail.written_date import LONGEST_ABSENCE
 
 TODAY = date(2026, 3, 5)
 
@@ -46,6 +47,70 @@ def test_the_end_of_an_absence_is_read(text: str, expected: date | None) -> None
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("I will be back tomorrow", date(2026, 3, 6)),
+        ("Back on Monday", date(2026, 3, 9)),
+        ("I'm out until next Tuesday", date(2026, 3, 10)),
+        ("out until next Friday", date(2026, 3, 13)),  # tomorrow is Friday, and it is not meant
+        ("back next week", date(2026, 3, 9)),
+        ("I will be back in two weeks", date(2026, 3, 19)),
+        ("on leave for the next 3 days", date(2026, 3, 8)),
+        ("away until the end of the month", date(2026, 3, 31)),
+        ("away until the end of the week", date(2026, 3, 6)),
+        ("returning in April", date(2026, 4, 1)),
+        ("I return on the 16th", date(2026, 3, 16)),
+        ("away March 9-13", date(2026, 3, 13)),
+        ("Ich bin morgen wieder da", date(2026, 3, 6)),
+        ("ab übermorgen wieder erreichbar", date(2026, 3, 7)),
+        ("erst ab KW 12 wieder im Büro", date(2026, 3, 16)),
+        ("bis KW 12 im Urlaub", date(2026, 3, 20)),
+        ("bis Ende März", date(2026, 3, 31)),
+        ("kehre am 19. März zurück", date(2026, 3, 19)),
+        ("Je reviens lundi prochain", date(2026, 3, 9)),
+        ("absent jusqu'à mi-avril", None),
+        ("de retour début avril", date(2026, 4, 1)),
+        ("Vuelvo el próximo miércoles", date(2026, 3, 11)),
+        ("estaré fuera hasta finales de marzo", date(2026, 3, 31)),
+        ("Rientro domani", date(2026, 3, 6)),
+        ("Volto na segunda-feira", date(2026, 3, 9)),
+        ("Ik ben over twee weken terug", date(2026, 3, 19)),
+        ("tillbaka vecka 12", date(2026, 3, 16)),
+        ("tilbage på mandag", date(2026, 3, 9)),
+        ("Olen lomalla 15.3. asti", date(2026, 3, 15)),
+        ("na urlopie do 13 marca", date(2026, 3, 13)),
+        ("jsem na dovolené do 13. března", date(2026, 3, 13)),
+        ("в отпуске до 16 марта", date(2026, 3, 16)),
+        ("16 Mart tarihinde ofiste olacağım", date(2026, 3, 16)),
+        ("3月13日まで休暇をいただいております", date(2026, 3, 13)),
+        ("将于2026年3月16日返回办公室", date(2026, 3, 16)),
+    ],
+)
+def test_days_as_seen_from_today_and_in_other_scripts(text: str, expected: date | None) -> None:
+    assert find_return_date(text, today=TODAY) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Our hours are Monday to Friday. We will reply soon.",
+        "Guten Morgen, ich melde mich wieder.",
+        "Estaré fuera por la mañana.",
+        "I am away from 9 March and will answer when I return.",
+        "Within two days somebody will answer.",
+    ],
+)
+def test_office_hours_mornings_and_beginnings_are_no_return(text: str) -> None:
+    assert find_return_date(text, today=TODAY) is None
+
+
+def test_other_dates_of_the_text_show_how_its_author_writes() -> None:
+    assert find_return_date("From 20/3. Again from 28/2, until 4/5", today=TODAY) == date(2026, 5, 4)
+    assert find_return_date("Away 3/20, until 4/5", today=TODAY) == date(2026, 4, 5)
+    assert find_return_date("absent jusqu'au 3/4", today=TODAY) == date(2026, 4, 3)  # only in English it is open
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ("until 20/3/2026", date(2026, 3, 20)),
         ("until 3/20", date(2026, 3, 20)),
         ("until 10/3", date(2026, 3, 10)),  # the other reading, October, is too far away
@@ -66,7 +131,6 @@ def test_a_date_that_can_be_read_in_two_ways_is_not_guessed(text: str, expected:
         "until 31 February",
         "until 12 March 2027",
         "I was away until 2 March",
-        "until Monday",
         "we met on 12 March",
         "until 99.99.2026",
         "",
