@@ -30,7 +30,7 @@ _SPEED = 6000.0  # a gap of two minutes is 20 ms
 _MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 _POLL_SECONDS = 0.05
 _PATIENCE_SECONDS = 1800.0
-_BODIES = (
+BODIES = (
     '<div>{Hello|Hi|Good {{sl_time_of_day}}} {{first_name | default: "there"}},</div><div><br></div>'
     "<div>I came across {{company_name}} while {looking at|reading about} freight in {{location}}. "
     '{% if role == "CFO" %}Most finance leads I speak with see port fees only when they are booked'
@@ -50,7 +50,7 @@ _BODIES = (
     'And what {others|your neighbours} saved: <a href="https://quaydesk.example/cases?city={{location | downcase}}">'
     "four cases</a>.</div><div><br></div><div>Is it worth a look?</div><div><br></div><div>%signature%</div>",
 )
-_SUBJECTS = ("{Port fees|Quay fees}, {{first_name}}?", "{{company_name}} and {port fees|quay costs}")
+SUBJECTS = ("{Port fees|Quay fees}, {{first_name}}?", "{{company_name}} and {port fees|quay costs}")
 
 
 def measure(leads: int) -> list[Measurement]:
@@ -150,7 +150,7 @@ def _campaign(api: Api, mailbox_ids: Sequence[int], *, count: int) -> int:
     )
     variants = [
         {"variant_label": label, "subject": subject, "email_body": body, "variant_distribution_percentage": 50}
-        for label, subject, body in zip("AB", _SUBJECTS, _BODIES, strict=True)
+        for label, subject, body in zip("AB", SUBJECTS, BODIES, strict=True)
     ]
     step = {
         "seq_number": 1,

@@ -17,8 +17,9 @@ A step's texts are compiled once, when its variant is loaded, and filled once pe
     html = rewrite_links(html, rewrite, keep=(url,), visible_urls=False)  # rewrite(url, index) -> URL
     html = append_before_body_end(html, pixel)
 
+`render` is `begin`, `find_script` and `write` in one: between them `engine/letters.py` looks for a shorter way.
 `template.variables()`, `unresolved(values)`, `combinations` and `choices(seed)` serve the review and the preview.
 Modules: `template` (compile, render) over `syntax` (tokens), `spintax`, `expression` (what is in double braces),
-`filling` (values into places), `liquid` with `inspection` and `filters`; `variables`, `dates`; `html`, `text`, `links`
-(mail of ours), `cleaning` (mail of others).
+`filling` (values into places), `marks` (places before the values are known), `liquid` with `inspection` and `filters`;
+`variables`, `dates`; `html`, `text`, `links` (mail of ours), `cleaning` (mail of others).
 """

@@ -3,8 +3,8 @@
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TypeAlias
@@ -31,16 +31,67 @@ class Choice:
     options: tuple["str | Parts", ...]
 
 
-_is_special = re.compile(r"""[&<>"'\r\n]|^\s|\s\Z|^\Z""").search
+# Words: what stands in a mail as it is, in HTML and in plain text, and changes nothing around it. No mark-up, no white
+# space but single spaces inside, nothing that an empty place before it would close up to, no marks (`marks`).
+_LETTER = r"[^\s&<>\"'\x00-\x1f\x7f-\x9f\U00100000-\U0010ffff]"
+_ESCAPED = rf"(?=[^ ]){_LETTER}*(?:&(?:amp|lt|gt|#3[49]);{_LETTER}*)*"
+_NO_PUNCTUATION = "(?![,.;:!?…])"
+_are_plain_words = re.compile(rf"{_NO_PUNCTUATION}{_LETTER}+(?: {_LETTER}+)*").fullmatch
+are_words = re.compile(rf"{_NO_PUNCTUATION}{_ESCAPED}(?: {_ESCAPED})*").fullmatch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Script:
+    """One way through a text: what is left of it when Liquid has decided.
+
+    `forks`: spintax groups with an option that is more than words. `outputs`: what Liquid writes into places of it,
+    numbered behind the slots.
+    """
+
+    parts: Parts
+    outputs: tuple[Callable[["Filling"], str], ...] = ()
+    forks: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "forks", tuple(dict.fromkeys(_forks(self.parts))))
+
+
+def has_words_only(choice: Choice) -> bool:
+    """Whether each option is words, as far as its own text goes."""
+    return all(are_words(_outline(option)) for option in choice.options)
+
+
+def _outline(option: str | Parts) -> str:
+    """The text of an option with a letter for what is filled in."""
+    if isinstance(option, str):
+        return option
+    return "".join(
+        part if isinstance(part, str) else "x" if isinstance(part, int) or has_words_only(part) else EMPTY
+        for part in option
+    )
+
+
+def _forks(parts: Iterable["str | int | Choice"]) -> Iterator[int]:
+    for part in parts:
+        if isinstance(part, Choice) and not has_words_only(part):
+            yield part.index
+            for option in part.options:
+                yield from _forks(option) if not isinstance(option, str) else ()
 
 
 class Filling:
-    """The state of one render."""
+    """The state of one render.
+
+    `odd`: the texts that are more than words, by their slot: empty places, and HTML of the sender or the author.
+    `is_odd`: a value of the lead is more than words, too.
+    """
 
     def __init__(self, values: Values, choices: Sequence[int], *, now: datetime, zone: ZoneInfo, html: bool) -> None:
         self.values = values
         self.choices = choices
         self.slot_texts: list[str] = []
+        self.odd: list[tuple[int, str]] = []
+        self.is_odd = False
         self._now = now
         self._zone = zone
         self._html = html
@@ -49,15 +100,32 @@ class Filling:
     def local(self) -> datetime:
         return self._now.astimezone(self._zone)
 
-    def fill(self, slots: Sequence[Slot]) -> None:
-        self.slot_texts = [self._text_of(slot) for slot in slots]
+    def fill(self, slots: Iterable[Slot]) -> None:
+        """Look up what stands in the places of a text."""
+        get, texts = self.values.get, self.slot_texts
+        for slot in slots:
+            value = get(slot.name) if slot.helper is None else None
+            if value.__class__ is str and _are_plain_words(value):
+                texts.append(value)  # most are like this
+            else:
+                text = self._text_of(slot)
+                self._put(text, is_ours=isinstance(text, Markup) or text in (EMPTY, slot.default))
+
+    def compute(self, outputs: Iterable[Callable[["Filling"], str]]) -> None:
+        """The same for what Liquid writes."""
+        for output in outputs:
+            text = output(self)
+            self._put(text, is_ours=text == EMPTY)
+
+    def _put(self, text: str, *, is_ours: bool) -> None:
+        if not are_words(text):
+            self.odd.append((len(self.slot_texts), text))
+            self.is_odd = self.is_odd or not is_ours
+        self.slot_texts.append(text)
 
     def _text_of(self, slot: Slot) -> str:
         if slot.helper is not None:
             return slot.helper(self.local)
-        value = self.values.get(slot.name)
-        if value.__class__ is str and not _is_special(value):
-            return value  # most are like this
         value = self.values.find(slot.name, slot.folded)
         if value is None:
             return slot.default or EMPTY
@@ -89,6 +157,23 @@ class Filling:
                     out.append(chosen)
                 else:
                     self.write(chosen, out)
+
+    def words(self, places: Iterable["int | Choice"]) -> list[str] | None:
+        """What stands in these places; None if it is more than words."""
+        words: list[str] = []
+        for place in places:
+            if isinstance(place, int):
+                words.append(self.slot_texts[place])
+                continue
+            text = place.options[self.choices[place.index]]
+            if not isinstance(text, str):
+                out: list[str] = []
+                self.write(text, out)
+                text = "".join(out)
+                if not are_words(text):
+                    return None
+            words.append(text)
+        return words
 
 
 # Bounded repetition, so that long runs of spaces or tags are not looked at again and again.

@@ -30,10 +30,11 @@ _COMPARISONS = (EqExpression, NeExpression, LtExpression, GtExpression, LeExpres
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """Names from outside: all of them, and those that leave a gap if they have no value."""
+    """Names from outside: all of them, and those that leave a gap if they have no value; and names made inside."""
 
     names: frozenset[str]
     needed: frozenset[str]
+    local: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -58,7 +59,29 @@ def inspect(template: BoundTemplate) -> Uses:
     return Uses(
         names=frozenset((found.shown | found.others) - found.local),
         needed=frozenset(found.shown - found.others - found.local),
+        local=frozenset(found.local),
     )
+
+
+def outputs(template: BoundTemplate) -> Iterator[OutputNode]:
+    """Every output of a template."""
+    return (node for node in _nodes(template.nodes, RenderContext(template)) if isinstance(node, OutputNode))
+
+
+def fixed_names(expression: Expression) -> frozenset[str] | None:
+    """The names an expression asks for; None if which ones depends on values."""
+    names: set[str] = set()
+    if isinstance(expression, Path):
+        name = expression.head()
+        if not isinstance(name, str):
+            return None
+        names.add(name)
+    for child in expression.children():
+        inner = fixed_names(child)
+        if inner is None:
+            return None
+        names |= inner
+    return frozenset(names)
 
 
 def _nodes(nodes: list[Node], context: RenderContext) -> Iterator[Node]:

@@ -12,7 +12,7 @@ from outrider.content.text import is_same_address
 Rewrite = Callable[[str, int], str]
 
 # Case is spelled out: a pattern that ignores it cannot search for its first character, and this runs for every mail.
-_HREF = re.compile(
+HREF = re.compile(
     r"<[aA](?:[rR][eE][aA])?\s[^<>]*?(?<![\w-])[hH][rR][eE][fF]\s*=\s*"
     r"(\"[^\"]*\"|'[^']*'|[^\s\"'<>]+)[^<>]*>?"
 )
@@ -29,7 +29,7 @@ def rewrite_links(html: str, rewrite: Rewrite, *, keep: tuple[str, ...] = (), vi
     """
     pieces: list[str] = []
     position = index = 0
-    for match in _HREF.finditer(html):
+    for match in HREF.finditer(html):
         url = _read_url(match[1])
         if not _is_web(url) or url.startswith(keep):
             continue
@@ -47,7 +47,7 @@ def rewrite_links(html: str, rewrite: Rewrite, *, keep: tuple[str, ...] = (), vi
 
 def find_links(html: str) -> list[str]:
     """The targets that would be counted, in order."""
-    urls = (_read_url(match[1]) for match in _HREF.finditer(html))
+    urls = (_read_url(match[1]) for match in HREF.finditer(html))
     return [url for url in urls if _is_web(url)]
 
 

@@ -11,12 +11,12 @@ import re
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import groupby
 from typing import Any, TextIO
 
-from liquid import Environment, RenderContext, Tag, TokenStream
+from liquid import Environment, Expression, RenderContext, Tag, TokenStream
 from liquid import Node as LiquidNode
 from liquid.ast import BlockNode
 from liquid.builtin.output import Output, OutputNode
@@ -29,8 +29,8 @@ from liquid.token import TOKEN_EXPRESSION, TOKEN_TAG, Token
 
 from outrider.content import filters
 from outrider.content.expression import HELPERS, Slot
-from outrider.content.filling import EMPTY, Choice, Filling, Parts
-from outrider.content.inspection import MAX_ITERATIONS, Uses, inspect
+from outrider.content.filling import EMPTY, Choice, Filling, Parts, Script
+from outrider.content.inspection import MAX_ITERATIONS, Uses, fixed_names, inspect, outputs
 from outrider.content.spintax import Code, Node, Nodes, Spin
 from outrider.content.syntax import BLOCK_TAGS, TemplateError
 from outrider.content.variables import as_text, fold
@@ -40,6 +40,7 @@ TIME_LIMIT_SECONDS = 0.05
 _STEPS_BETWEEN_LOOKS = 64
 _MOST_SCRIPTS = 64
 _MOST_PIECES = 200
+_MOST_TEXTS = 512
 _ATTEMPTS = 2  # the interpreter may have been busy with something else; a text that is really slow is slow again
 
 TAGS = frozenset(
@@ -63,20 +64,28 @@ class Liquid:
         self._environment = environment(html=html)
         self._source = "".join(self._write(nodes, 0))
         self._asked: dict[str | int, None] = {}  # names, and numbers of spintax groups, that ever mattered
-        self._scripts: dict[tuple[object, ...], Parts] = {}  # by their answers
+        self._scripts: dict[tuple[object, ...], Script] = {}  # by their answers
         try:
             self._template = self._environment.from_string(self._source)
             self.uses: Uses = inspect(self._template)
         except LiquidError as error:
             raise self._explain(error) from error
+        for output in outputs(self._template):
+            names = fixed_names(output.expression)
+            if names is not None and isinstance(output, _OutputNode) and names.isdisjoint(self.uses.local):
+                output.apart = _Apart(self._template, output, names)
+
+    def find_script(self, filling: Filling) -> Script | None:
+        """What Liquid made of the same answers before."""
+        answers = self._answers(filling)
+        script = self._scripts.get(answers) if answers is not None else None
+        if script and script.outputs:
+            with self._explained():
+                filling.compute(script.outputs)
+        return script
 
     def render(self, filling: Filling) -> str:
         """The text, with marks for empty places still in it."""
-        answers = self._answers(filling)
-        if answers is not None and (script := self._scripts.get(answers)):
-            out: list[str] = []
-            filling.write(script, out)
-            return _within_bounds("".join(out))
         for _ in range(_ATTEMPTS):
             with suppress(TimeoutError):
                 return self._render(filling)
@@ -85,14 +94,19 @@ class Liquid:
     def _render(self, filling: Filling) -> str:
         buffer = _Script(MAX_OUTPUT)
         scope = _Scope(filling, self._pieces)
-        try:
+        with self._explained():
             self._template.render_with_context(_Context(self._template, scope), buffer)
+        self._remember(filling, scope, buffer)
+        return buffer.getvalue()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
         except LiquidError as error:
             raise self._explain(error) from error
         except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise TemplateError(f"A filter cannot work with this lead's value: {error}.") from error
-        self._remember(filling, scope, buffer)
-        return buffer.getvalue()
 
     def _answers(self, filling: Filling) -> tuple[object, ...] | None:
         """What this mail says to all that was ever asked; None if that is more than words."""
@@ -109,7 +123,14 @@ class Liquid:
             return
         if len(self._scripts) >= _MOST_SCRIPTS:
             self._scripts.clear()
-        self._scripts[answers] = buffer.parts(self._pieces)
+        self._scripts[answers] = self._same(buffer.script(self._pieces, len(filling.slot_texts)))
+
+    def _same(self, script: Script) -> Script:
+        """The one that is known already, if there is one: other answers often come to the same."""
+        for known in self._scripts.values():
+            if (known.parts, known.outputs) == (script.parts, script.outputs):
+                return known
+        return script
 
     def _write(self, nodes: Nodes, offset: int) -> Iterator[str]:
         """The source for python-liquid; where each part of it comes from is noted."""
@@ -187,12 +208,6 @@ def _answer(filling: Filling, question: str | int) -> object:
     return Ellipsis if isinstance(value, int) else value  # 1, 1.0 and true are the same key, not the same text
 
 
-def _within_bounds(text: str) -> str:
-    if len(text) > MAX_OUTPUT:
-        raise TemplateError("This text becomes too long; shorten its loops.")
-    return text
-
-
 def _explanation(error: LiquidError) -> str:
     words = str(error.message).rstrip(".")
     if isinstance(error, ResourceLimitError):
@@ -203,20 +218,31 @@ def _explanation(error: LiquidError) -> str:
 
 
 class _Script(LimitedStringIO):
-    """What Liquid writes, and which of it are pieces."""
+    """What Liquid writes, and which of it are pieces, or outputs that can be written apart from the rest."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
-        self.places: list[tuple[int, int, int]] = []  # start, end, index of the piece
+        self.places: list[tuple[int, int, int | _Apart]] = []  # start, end, index of the piece or the output
 
-    def parts(self, pieces: list[Parts]) -> Parts:
+    def write_place(self, text: str, what: "int | _Apart") -> int:
+        start = self.tell()
+        length = self.write(text)
+        self.places.append((start, self.tell(), what))
+        return length
+
+    def script(self, pieces: list[Parts], slot_count: int) -> Script:
         text = self.getvalue()
         parts: list[str | int | Choice] = []
+        apart: dict[_Apart, int] = {}
         position = 0
-        for start, end, index in self.places:
-            parts += (text[position:start], *pieces[index])
+        for start, end, what in self.places:
+            parts.append(text[position:start])
+            if isinstance(what, int):
+                parts += pieces[what]
+            else:
+                parts.append(slot_count + apart.setdefault(what, len(apart)))
             position = end
-        return (*parts, text[position:])
+        return Script((*parts, text[position:]), tuple(apart))
 
 
 class _Scope(Mapping[str, object]):
@@ -288,12 +314,43 @@ class _Context(RenderContext):
 class _OutputNode(OutputNode):
     """An output that marks an empty place."""
 
-    __slots__ = ()
+    __slots__ = ("apart",)
+
+    def __init__(self, token: Token, expression: Expression) -> None:
+        super().__init__(token, expression)
+        self.apart: _Apart | None = None
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        if self.apart and isinstance(buffer, _Script):
+            return buffer.write_place(self.apart(_scope(context).filling), self.apart)
+        return buffer.write(self.text(context))
+
+    def text(self, context: RenderContext) -> str:
         value = self.expression.evaluate(context)
-        text = value if isinstance(value, str) else as_text(value)
-        return buffer.write(_scope(context).filling.show(text))
+        return _scope(context).filling.show(value if isinstance(value, str) else as_text(value))
+
+
+class _Apart:
+    """An output that asks for nothing but the mail's own values, so it does not matter what was written before."""
+
+    def __init__(self, template: BoundTemplate, node: _OutputNode, names: Iterable[str]) -> None:
+        self._template = template
+        self._node = node
+        self._names = tuple(names)
+        self._texts: dict[tuple[object, ...], str] = {}  # by the answers
+
+    def __call__(self, filling: Filling) -> str:
+        answers = tuple([_answer(filling, name) for name in self._names])
+        is_plain = all(answer.__class__ in _PLAIN for answer in answers)
+        if is_plain and (known := self._texts.get(answers)) is not None:
+            return known
+        scope = _Scope(filling, [])
+        text = self._node.text(_Context(self._template, scope))
+        if is_plain and scope.is_repeatable:
+            if len(self._texts) >= _MOST_TEXTS:
+                self._texts.clear()
+            self._texts[answers] = text
+        return text
 
 
 class _Output(Output):
@@ -330,10 +387,7 @@ class _PieceNode(LiquidNode):
         if not isinstance(buffer, _Script):  # captured
             scope.is_repeatable = False
             return buffer.write("".join(out))
-        start = buffer.tell()
-        length = buffer.write("".join(out))
-        buffer.places.append((start, buffer.tell(), self._index))
-        return length
+        return buffer.write_place("".join(out), self._index)
 
 
 class _PieceTag(Tag):

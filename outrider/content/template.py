@@ -19,9 +19,9 @@ from outrider.content.expression import (
     read_output,
     slot,
 )
-from outrider.content.filling import EMPTY, Choice, Filling, Parts, settle
+from outrider.content.filling import EMPTY, Choice, Filling, Parts, Script, settle
 from outrider.content.html import as_html
-from outrider.content.liquid import TAGS, Liquid, environment, has_liquid
+from outrider.content.liquid import MAX_OUTPUT, TAGS, Liquid, environment, has_liquid
 from outrider.content.spintax import Code, Node, Nodes
 from outrider.content.syntax import Kind, TemplateError, Token, refuse_lone_tags, scan, tag_name
 from outrider.content.variables import UNSUBSCRIBE_TEXT, Values, fold, is_sender_field
@@ -39,11 +39,16 @@ class Template:
     combinations: int
     slots: tuple[Slot, ...]
     _option_counts: tuple[int, ...]
-    _parts: Parts
+    _script: Script
     _liquid: Liquid | None
 
     def render(self, values: Mapping[str, object], *, seed: int | bytes, now: datetime, zone: ZoneInfo) -> str:
         """The text for one lead. The same seed makes the same choices. Raises TemplateError."""
+        filling = self.begin(values, seed=seed, now=now, zone=zone)
+        return self.write(filling, self.find_script(filling))
+
+    def begin(self, values: Mapping[str, object], *, seed: int | bytes, now: datetime, zone: ZoneInfo) -> Filling:
+        """The first half: choices are made, values looked up."""
         filling = Filling(
             values if isinstance(values, Values) else Values(values),
             self.choices(seed),
@@ -52,12 +57,23 @@ class Template:
             html=self.html,
         )
         filling.fill(self.slots)
-        if self._liquid is None:
+        return filling
+
+    def find_script(self, filling: Filling) -> Script | None:
+        """The way of this mail through the text; None if only Liquid knows. Raises TemplateError."""
+        return self._liquid.find_script(filling) if self._liquid else self._script
+
+    def write(self, filling: Filling, script: Script | None) -> str:
+        """The second half."""
+        if script:
             out: list[str] = []
-            filling.write(self._parts, out)
-            text = settle("".join(out))
+            filling.write(script.parts, out)
+            text = "".join(out)
+            if self._liquid and len(text) > MAX_OUTPUT:
+                raise TemplateError("This text becomes too long; shorten its loops.")
         else:
-            text = settle(self._liquid.render(filling))
+            text = self._liquid.render(filling) if self._liquid else ""
+        text = settle(text)
         return text if self.html else " ".join(text.split())
 
     def choices(self, seed: int | bytes) -> tuple[int, ...]:
@@ -128,7 +144,7 @@ class _Compiler:
             liquid = Liquid(nodes, text=self._text, html=self._html, to_parts=self._to_parts)
         else:
             parts = self._to_parts(nodes)
-        return Template(self._html, spintax.count(nodes), tuple(self._slots), option_counts, parts, liquid)
+        return Template(self._html, spintax.count(nodes), tuple(self._slots), option_counts, Script(parts), liquid)
 
     def _clean(self, token: Token) -> Token:
         if token.kind is not Kind.TAG:

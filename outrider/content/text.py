@@ -41,16 +41,20 @@ _LINES = (
 _PARAGRAPHS = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "blockquote", "dl")
 _BREAKS = dict.fromkeys(_LINES, 1) | dict.fromkeys(_PARAGRAPHS, 2)
 _MOST_BREAKS = 3
+IsSame = Callable[[str, str], bool]
 _CONTACT = re.compile(r"^(?:mailto|tel):", re.IGNORECASE)
 _SCHEME = re.compile(r"(?:https?://)?(?:www\.)?", re.IGNORECASE)
 
 
-def to_text(html: str) -> str:
-    """What a reader sees, in lines: links as "text (url)", lists with dashes or numbers, paragraphs apart."""
+def to_text(html: str, *, is_same: IsSame | None = None) -> str:
+    """What a reader sees, in lines: links as "text (url)", lists with dashes or numbers, paragraphs apart.
+
+    A link is written once if `is_same`, by default `is_same_address`, says so of its text and its address.
+    """
     if "<" not in html:
         return " ".join(unescape(html).split())
-    writer = _Writer()
-    for text, tags in _RUN.findall(_HIDDEN.sub("", html)):
+    writer = _Writer(is_same or is_same_address)
+    for text, tags in _RUN.findall(without_hidden(html)):
         if tags:
             for act, argument in _read_tags(tags):
                 act(writer, argument)
@@ -59,10 +63,16 @@ def to_text(html: str) -> str:
     return writer.finish()
 
 
+def without_hidden(html: str) -> str:
+    """Without comments, style sheets and the like."""
+    return _HIDDEN.sub("", html)
+
+
 class _Writer:
     """Text that is being written. White space waits until something visible follows."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_same: IsSame) -> None:
+        self._is_same = is_same
         self._pieces: list[str] = []
         self._breaks = 0
         self._space = False
@@ -167,7 +177,7 @@ class _Writer:
         (url, start), self._link = self._link, None
         text = "".join(self._pieces[start:]).strip()
         shown = _CONTACT.sub("", url)
-        if not shown or shown.startswith("#") or is_same_address(text, shown):
+        if not shown or shown.startswith("#") or self._is_same(text, shown):
             return
         if text:
             self._space = True
@@ -215,10 +225,11 @@ def _read_tags(tags: str) -> tuple[_Act, ...]:
 
 def is_same_address(text: str, url: str) -> bool:
     """Whether a visible text is the URL itself, as a reader would say."""
-    return _bare(text) == _bare(url)
+    return bare_address(text) == bare_address(url)
 
 
-def _bare(address: str) -> str:
+def bare_address(address: str) -> str:
+    """What counts of an address when two are compared."""
     return _SCHEME.sub("", address.strip(), count=1).rstrip("/").casefold()
 
 

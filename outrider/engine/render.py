@@ -7,23 +7,19 @@ way of the others.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from outrider.content.html import append_before_body_end, footer, unsubscribe_text
-from outrider.content.links import rewrite_links
 from outrider.content.syntax import TemplateError
-from outrider.content.template import Template
-from outrider.content.text import to_text
 from outrider.content.variables import mail_values
 from outrider.engine import threads
 from outrider.engine.facts import CampaignFacts, LeadFacts, StepFacts, VariantFacts
 from outrider.engine.gates import Hold
+from outrider.engine.letters import Body, Letters, Wrapping
 from outrider.engine.rounds import Attempt
 from outrider.engine.senders import Sender, Senders
-from outrider.engine.texts import Texts
+from outrider.engine.texts import Compiled, Texts
 from outrider.engine.threads import Thread
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
@@ -31,9 +27,6 @@ from outrider.messages.models import Written
 from outrider.tracking import tokens
 
 _UTC = ZoneInfo("UTC")
-_PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:none">'
-# A link that nobody sees, neither eyes nor screen readers nor the keyboard: whoever follows it is a program.
-_TRAP = '<a href="{}" style="display:none" aria-hidden="true" tabindex="-1"></a>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +105,7 @@ class Renderer:
 
     def __init__(self, links: Links) -> None:
         self._links = links
+        self._letters = Letters()
         self.texts = Texts()
 
     async def render(
@@ -142,21 +136,19 @@ class Renderer:
     def _render(self, mail: Mail, sender: Sender, thread: Thread | None, now: datetime) -> Rendered:
         compiled = self.texts.get(mail.step, mail.variant)
         campaign, schedule = mail.campaign, mail.campaign.schedule
-        url = sender.tracking_url + self._links.way_out(mail.lead)
-        is_plain = campaign.send_as_plain_text or campaign.force_plain_text
-        way_out = unsubscribe_text(campaign.unsubscribe_text or "", None if is_plain else url)
-        values = mail_values(
-            mail.lead.fields(), custom=mail.lead.custom_fields, sender=sender.values, unsubscribe_text=way_out
-        )
         zone = schedule.zone if schedule else _UTC
-        fill = partial(Template.render, values=values, seed=mail.stats_id.bytes, now=now, zone=zone)
-        html = fill(compiled.body)
-        if campaign.unsubscribe_text and not compiled.says_goodbye:
-            html = append_before_body_end(html, footer(way_out))
-        text = to_text(html)
-        if not text.strip() and "<img" not in html:
+        paths = _Paths(self._links, mail)
+        wrapping = _wrapping(campaign, sender, compiled)
+        goodbye = wrapping.goodbye(paths.way_out)
+        values = mail_values(
+            mail.lead.fields(), custom=mail.lead.custom_fields, sender=sender.values, unsubscribe_text=goodbye
+        )
+        filling = compiled.body.begin(values, seed=mail.stats_id.bytes, now=now, zone=zone)
+        body = self._letters.write(compiled.body, filling, wrapping, paths, goodbye=goodbye)
+        if not body.text.strip() and "<img" not in body.html:
             raise CannotRender("EMPTY_BODY", f"The text of step {mail.step.number} is empty for this lead.")
-        subject, thread = threads.place(fill(compiled.subject), thread)
+        subject = compiled.subject.render(values, seed=mail.stats_id.bytes, now=now, zone=zone)
+        subject, thread = threads.place(subject, thread)
         if not subject:
             raise CannotRender("EMPTY_SUBJECT", f"The subject of step {mail.step.number} is empty for this lead.")
         written = Written(
@@ -174,29 +166,15 @@ class Renderer:
             from_email=sender.mailbox.from_email,
             to_email=mail.lead.email,
             subject=subject,
-            html=None if is_plain else html,
-            text=text if is_plain else None,
+            html=None if wrapping.is_plain else body.html,
+            text=body.text if wrapping.is_plain else None,
             in_reply_to=thread.in_reply_to if thread else None,
             references=thread.references if thread else (),
-            is_open_tracked=not is_plain and "DONT_EMAIL_OPEN" not in campaign.track_settings,
+            is_open_tracked=wrapping.counts_openings and not wrapping.is_plain,
         )
-        tracked = None if is_plain else self._track(mail, sender, written, keep=url)
         return Rendered(
-            written,
-            self._compose(mail, sender, written, text=text, html=tracked, way_out=url, date=now.astimezone(zone)),
+            written, self._compose(mail, sender, written, body=body, way_out=paths.way_out, date=now.astimezone(zone))
         )
-
-    def _track(self, mail: Mail, sender: Sender, written: Written, *, keep: str) -> str:
-        """The HTML as it leaves: links that are counted, and the pixel. What is kept has neither."""
-        html = written.html or ""
-        base, message_id = sender.tracking_url, mail.message_id
-        if "DONT_LINK_CLICK" not in mail.campaign.track_settings:
-            linked = rewrite_links(html, lambda url, _: base + self._links.click(message_id, url), keep=(keep,))
-            if linked is not html:
-                html = append_before_body_end(linked, _TRAP.format(base + self._links.trap(message_id)))
-        if written.is_open_tracked:
-            html = append_before_body_end(html, _PIXEL.format(base + self._links.opening(message_id)))
-        return html
 
     def _compose(
         self,
@@ -204,8 +182,7 @@ class Renderer:
         sender: Sender,
         written: Written,
         *,
-        text: str,
-        html: str | None,
+        body: Body,
         way_out: str,
         date: datetime,
     ) -> bytes:
@@ -214,11 +191,42 @@ class Renderer:
         return sender.skeleton.fill(
             to=mail.lead.email,
             subject=written.subject,
-            text=text,
-            html=html,
+            text=body.text,
+            html=body.sent,
             date=date,
             message_id=written.message_id,
             in_reply_to=written.in_reply_to,
             references=written.references,
-            list_unsubscribe=(way_out, mailto) if mail.campaign.add_unsubscribe_tag else (),
+            list_unsubscribe=(sender.tracking_url + way_out, mailto) if mail.campaign.add_unsubscribe_tag else (),
         )
+
+
+class _Paths:
+    """The addresses in one mail."""
+
+    __slots__ = ("_links", "_message_id", "way_out")
+
+    def __init__(self, links: Links, mail: Mail) -> None:
+        self._links = links
+        self._message_id = mail.message_id
+        self.way_out = links.way_out(mail.lead)
+
+    def click(self, url: str) -> str:
+        return self._links.click(self._message_id, url)
+
+    def trap(self) -> str:
+        return self._links.trap(self._message_id)
+
+    def opening(self) -> str:
+        return self._links.opening(self._message_id)
+
+
+def _wrapping(campaign: CampaignFacts, sender: Sender, text: Compiled) -> Wrapping:
+    return Wrapping(
+        tracking_url=sender.tracking_url,
+        words=campaign.unsubscribe_text or "",
+        has_footer=bool(campaign.unsubscribe_text) and not text.says_goodbye,
+        is_plain=campaign.send_as_plain_text or campaign.force_plain_text,
+        counts_clicks="DONT_LINK_CLICK" not in campaign.track_settings,
+        counts_openings="DONT_EMAIL_OPEN" not in campaign.track_settings,
+    )
