@@ -99,6 +99,7 @@ HARMLESS: dict[str, str] = {
 ON_ITS_OWN_CONNECTION = {"engine.show_forecast": "needs a scratch copy, which the transaction of a test cannot have"}
 
 NOT_FOUND_OTHERWISE = {
+    "analytics.show_by_date": (400, "Invalid campaign id"),
     "leads.get_lead": (200, '{"ok":true,"data":[]}'),
     "mailboxes.list_tags_of_accounts": (406, "do not belong to this user"),
     "mailboxes.suspend_account": (400, "Email account not found or does not belong to you"),

@@ -1,4 +1,4 @@
-"""Figures of accounts and campaigns, computed from mails and their events and from nothing else. Read only: owns no table.
+"""Figures of accounts and campaigns, counted from mails and their events and from nothing else. Owns no table.
 
 A mail counts from the moment the server took it, or refused its recipient for good (decision 29); mails of a sequence
 that was emptied count nowhere (contract: campaigns, Save Campaign Sequence).

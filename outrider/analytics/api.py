@@ -49,6 +49,13 @@ async def list_campaigns(ctx: Ctx, query: Lists) -> Response:
     return _rows("Campaign list fetched successfully!", "campaign_list", rows, query.format)
 
 
+@api.get("/analytics/client/list", also=["/analytics/client-list"])
+async def list_clients(ctx: Ctx, query: Lists) -> Response:
+    """Get Client List"""
+    rows = await lists.list_clients(ctx.db, query.scope(ctx.user_id, ctx.client_id))
+    return _rows("Clients fetched successfully", "client_list", rows, query.format)
+
+
 @api.get("/analytics/client/month-wise-count", also=["/analytics/client-month-wise-count"])
 async def count_clients(ctx: Ctx, query: Lists) -> Response:
     """Get Month-wise Client Count"""

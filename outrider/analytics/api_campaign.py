@@ -1,6 +1,8 @@
 """Routes of the figures of one campaign (contract: campaigns)."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Query
@@ -8,19 +10,35 @@ from starlette.responses import Response
 
 from outrider.analytics import store
 from outrider.analytics import wire_campaign as wire
+from outrider.analytics import wire_campaign_query as asked
+from outrider.analytics.cohorts import NOTHING, By, Counts, count_all, count_by
+from outrider.analytics.mails import Scope
+from outrider.analytics.moments import count_events
+from outrider.analytics.windows import ALWAYS
 from outrider.analytics.wire import csv_lines
 from outrider.campaigns import store as campaigns
 from outrider.campaigns.models import CampaignNotFound
 from outrider.kit.db import Database
-from outrider.kit.http import Api, Ctx, PathId, reply, stream_csv
+from outrider.kit.errors import Invalid
+from outrider.kit.http import Api, Context, Ctx, PathId, reply, stream_csv
+from outrider.messages.history import HistoryItem, list_history
 
 api = Api()
 
 _EXPORTED_AT_ONCE = 1000
+_LONGEST_RANGE = timedelta(days=30)
+
+
+class RangeTooLong(Invalid):
+    """Invalid start_date & end_date range. Date difference should be max of 30days."""
+
+
+class InvalidCampaign(Invalid):
+    """Invalid campaign id"""
 
 
 @api.get("/campaigns/{campaign_id}/statistics")
-async def list_statistics(ctx: Ctx, campaign_id: PathId, query: Annotated[wire.StatisticsQuery, Query()]) -> Response:
+async def list_statistics(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.StatisticsQuery, Query()]) -> Response:
     """Fetch Campaign Statistics By Campaign ID"""
     await campaigns.load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
     total, rows = await store.list_statistics(
@@ -29,8 +47,8 @@ async def list_statistics(ctx: Ctx, campaign_id: PathId, query: Annotated[wire.S
         campaign_id,
         step_numbers=query.email_sequence_number,
         status=query.email_status,
-        sent_from=query.sent_from(),
-        sent_before=query.sent_before(),
+        sent_from=query.window.start,
+        sent_before=query.window.end,
         offset=query.offset,
         limit=query.limit,
     )
@@ -42,13 +60,108 @@ async def show_top_level(ctx: Ctx, campaign_id: PathId) -> Response:
     """Fetch campaign top level analytics"""
     campaign = await campaigns.find_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
     if campaign is None:
-        if ctx.settings.strict_compat:
-            return reply({})  # as the original: clients test for a missing id (decision 24)
-        raise CampaignNotFound
-    totals = await store.load_totals(ctx.db, ctx.user_id, campaign_id)
+        return _unknown(ctx)
+    counts = await count_all(ctx.db, _scope(ctx, campaign_id))
     leads = await store.load_lead_totals(ctx.db, ctx.user_id, campaign_id)
     around = await store.load_surroundings(ctx.db, ctx.user_id, campaign_id)
-    return reply(wire.top_level(campaign, totals, leads, around))
+    return reply(wire.top_level(campaign, counts, leads, around))
+
+
+@api.get("/campaigns/{campaign_id}/analytics-by-date", also=["/campaigns/{campaign_id}/statistics/date-range"])
+async def show_by_date(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.RangeQuery, Query()]) -> Response:
+    """[DEPRECATED] Fetch Campaign Analytics by Date range"""
+    days = query.days
+    if not timedelta(0) <= days.last - days.first <= _LONGEST_RANGE:
+        raise RangeTooLong
+    campaign = await campaigns.find_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
+    if campaign is None:
+        raise InvalidCampaign
+    counts = await _count_happenings(ctx, campaign_id, query)
+    lifetime = await count_all(ctx.db, _scope(ctx, campaign_id))
+    leads = await store.load_lead_totals(ctx.db, ctx.user_id, campaign_id)
+    return reply(wire.by_date(campaign, query, counts, lifetime, leads))
+
+
+@api.get(
+    "/campaigns/{campaign_id}/top-level-analytics-by-date",
+    also=["/campaigns/{campaign_id}/analytics/top-level/date-range"],
+)
+async def show_top_level_by_date(
+    ctx: Ctx, campaign_id: PathId, query: Annotated[asked.RangeQuery, Query()]
+) -> Response:
+    """Top-level analytics by date"""
+    window = query.days_in_order.window
+    campaign = await campaigns.find_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
+    if campaign is None:
+        return _unknown(ctx)
+    scope = _scope(ctx, campaign_id)
+    sent = await count_all(ctx.db, scope, window)
+    counts = await _count_happenings(ctx, campaign_id, query) | {"stopped_lead_count": sent["stopped_lead_count"]}
+    unsent = await store.count_unsent(ctx.db, ctx.user_id, campaign_id, window)
+    lifetime = await count_all(ctx.db, scope)
+    leads = await store.load_lead_totals(ctx.db, ctx.user_id, campaign_id)
+    return reply(wire.top_level_by_date(campaign, query, counts, unsent, wire.total(lifetime, leads)))
+
+
+@api.get("/campaigns/{campaign_id}/mailbox-statistics", also=["/campaigns/{campaign_id}/statistics/mailboxes"])
+async def list_mailboxes(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.MailboxesQuery, Query()]) -> Response:
+    """Fetch Campaign Mailbox Statistics"""
+    window = query.window
+    campaign = await campaigns.load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
+    if query.client_id is not None and query.client_id != campaign.client_id:
+        return reply({"ok": True, "data": []})
+    counts = {row["mailbox_id"]: row for row in await count_by(ctx.db, _scope(ctx, campaign_id), window, By.MAILBOX)}
+    rows = await store.list_mailboxes(ctx.db, ctx.user_id, campaign_id, offset=query.offset, limit=query.limit)
+    return reply({"ok": True, "data": [wire.mailbox(row, counts.get(row["id"], NOTHING)) for row in rows]})
+
+
+@api.get(
+    "/campaigns/{campaign_id}/sequence-analytics",
+    also=["/campaigns/{campaign_id}/sequence/analytics", "/campaigns/{campaign_id}/sequences/analytics"],
+)
+async def list_steps(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.SequenceQuery, Query()]) -> Response:
+    """Get Campaign Sequence Analytics"""
+    window = query.window
+    await campaigns.load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
+    counts = {row["step_id"]: row for row in await count_by(ctx.db, _scope(ctx, campaign_id), window, By.STEP)}
+    unsent = await store.count_unsent(ctx.db, ctx.user_id, campaign_id, window)
+    rows = await store.list_steps(ctx.db, ctx.user_id, campaign_id)
+    none = {"skipped": 0, "failed": 0}
+    data = [wire.step(row, counts.get(row["id"], NOTHING), unsent.get(row["id"], none)) for row in rows]
+    return reply({"ok": True, "data": data})
+
+
+@api.get("/campaigns/{campaign_id}/variant-statistics")
+async def list_variants(ctx: Ctx, campaign_id: PathId) -> Response:
+    """Variant statistics"""
+    await campaigns.load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
+    counted = await count_by(ctx.db, _scope(ctx, campaign_id), ALWAYS, By.VARIANT)
+    counts = {(row["step_id"], row["variant_id"]): row for row in counted}
+    rows = await store.list_variants(ctx.db, ctx.user_id, campaign_id)
+    data = [wire.variant(row, counts.get((row["step_id"], row["variant_id"]), NOTHING)) for row in rows]
+    return reply({"ok": True, "data": data})
+
+
+@api.get(
+    "/campaigns/{campaign_id}/leads-statistics",
+    also=["/campaigns/{campaign_id}/lead-statistics", "/campaigns/{campaign_id}/statistics/leads"],
+)
+async def list_leads(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.LeadsQuery, Query()]) -> Response:
+    """Lead statistics"""
+    await campaigns.load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
+    rows = await store.list_leads(
+        ctx.db,
+        ctx.user_id,
+        campaign_id,
+        created_after=query.created_at_gt,
+        event_after=query.event_time_gt,
+        offset=query.offset,
+        limit=query.limit + 1,
+    )
+    histories: defaultdict[int, list[HistoryItem]] = defaultdict(list)
+    for item in await list_history(ctx.db, ctx.user_id, [row["id"] for row in rows[: query.limit]]):
+        histories[item.campaign_lead_id].append(item)
+    return reply(wire.leads(rows, histories, query, public_url=ctx.settings.public_url))
 
 
 @api.get("/campaigns/{campaign_id}/leads-export", also=["/campaigns/{campaign_id}/export"])
@@ -69,3 +182,19 @@ async def _export(database: Database, user_id: int, campaign_id: int) -> AsyncIt
             return
         after_id = rows[-1]["campaign_lead_map_id"]
         yield csv_lines([wire.export_row(row) for row in rows])
+
+
+def _scope(ctx: Context, campaign_id: int) -> Scope:
+    return Scope(user_id=ctx.user_id, campaign_ids=[campaign_id])
+
+
+async def _count_happenings(ctx: Context, campaign_id: int, query: asked.RangeQuery) -> Counts:
+    """Everything where it happened: sends, opens, clicks, answers."""
+    counts = await count_events(ctx.db, _scope(ctx, campaign_id), query.days.edges)
+    return counts.get(1, NOTHING)
+
+
+def _unknown(ctx: Context) -> Response:
+    if ctx.settings.strict_compat:
+        return reply({})  # as the original: clients test for a missing id (decision 24)
+    raise CampaignNotFound

@@ -41,6 +41,22 @@ async def count_statuses(db: Db, scope: Scope) -> dict[str, int]:
     return {row["status"]: row["campaign_count"] for row in rows}
 
 
+async def list_clients(db: Db, scope: Scope) -> list[dict[str, Any]]:
+    """Return the clients, newest first."""
+    return await fetch_dicts(
+        db,
+        """
+        SELECT id, name, email, uuid, created_at, user_id, logo, logo_url
+          FROM clients
+         WHERE user_id = %(user_id)s
+           AND (%(key_client_id)s::bigint IS NULL OR id = %(key_client_id)s)
+           AND (%(client_ids)s::bigint[] IS NULL OR id = ANY(%(client_ids)s))
+         ORDER BY created_at DESC, id DESC
+        """,
+        scope.params,
+    )
+
+
 async def count_clients_by_month(db: Db, scope: Scope, midnights: Sequence[datetime]) -> dict[int, int]:
     """Return how many clients were made in each month, by its number from 1; `midnights` are where months begin."""
     rows = await fetch_dicts(

@@ -1,19 +1,16 @@
 """The contract's shapes of campaign figures: strings where the original sends strings (contract: campaigns)."""
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import orjson
-from pydantic import BeforeValidator, Field
 
 from outrider.analytics.wire import cell
+from outrider.analytics.wire_campaign_query import LeadsQuery, RangeQuery, StatisticsQuery
 from outrider.campaigns.models import Campaign
-from outrider.kit.validation import Int, ListOf, Wire, fault, moment
+from outrider.messages.history import HistoryItem
+from outrider.messages.wire import history
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_MOST_STEPS = 20
 EXPORT_COLUMNS = [
     "id",
     "campaign_lead_map_id",
@@ -38,45 +35,6 @@ EXPORT_COLUMNS = [
     "click_count",
     "reply_count",
 ]
-
-
-def _day_or_moment(given: Any) -> date | datetime:
-    """A bare date means the whole UTC day; its end depends on which bound it is."""
-    if isinstance(given, str) and _DAY.fullmatch(given.strip()):
-        try:
-            return date.fromisoformat(given.strip())
-        except ValueError as error:
-            raise fault("must be a valid date") from error
-    found = moment(given)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-Bound = Annotated[Any, BeforeValidator(_day_or_moment)]
-
-
-class StatisticsQuery(Wire):
-    offset: Annotated[Int, Field(ge=0)] = 0
-    limit: Annotated[Int, Field(ge=1, le=1000)] = 100
-    email_sequence_number: ListOf[Annotated[Int, Field(ge=1, le=_MOST_STEPS)]] | None = None
-    email_status: Literal["opened", "clicked", "replied", "unsubscribed", "bounced"] | None = None
-    sent_time_start_date: Bound | None = None
-    sent_time_end_date: Bound | None = None
-
-    def sent_from(self) -> datetime | None:
-        return _start_of(self.sent_time_start_date)
-
-    def sent_before(self) -> datetime | None:
-        """Both ends are inclusive: a bare date to its end, a moment to its millisecond."""
-        bound = self.sent_time_end_date
-        if isinstance(bound, datetime):
-            return bound + timedelta(milliseconds=1)
-        return _start_of(bound + timedelta(days=1)) if isinstance(bound, date) else None
-
-
-def _start_of(bound: date | datetime | None) -> datetime | None:
-    if bound is None or isinstance(bound, datetime):
-        return bound
-    return datetime(bound.year, bound.month, bound.day, tzinfo=UTC)
 
 
 def statistics(total: int, rows: Sequence[Mapping[str, Any]], query: StatisticsQuery) -> dict[str, Any]:
@@ -106,37 +64,19 @@ def _statistics_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "open_count": row["open_count"],
         "click_count": row["click_count"],
         "is_unsubscribed": row["unsubscribed_at"] is not None,
-        "is_bounced": row["bounce_kind"] in ("HARD", "SOFT"),
+        "is_bounced": row["bounced_at"] is not None,
         "ignore_reply": row["is_reply_ignored"],
     }
 
 
-def top_level(
-    campaign: Campaign, totals: Mapping[str, Any], leads: Mapping[str, Any], around: Mapping[str, Any]
-) -> dict[str, Any]:
-    drafted, blocked = int(leads["drafted_count"]), int(leads["block_count"])
-    counts = {
-        "sent_count": totals["sent_count"],
-        "unique_sent_count": totals["unique_sent_count"],
-        "open_count": totals["open_count"],
-        "unique_open_count": totals["unique_open_count"],
-        "click_count": totals["click_count"],
-        "unique_click_count": totals["unique_click_count"],
-        "reply_count": totals["reply_count"],
-        "block_count": blocked,
-        "total_count": totals["sent_count"] + drafted + blocked,
-        "drafted_count": drafted,
-        "bounce_count": totals["bounce_count"],
-        "unsubscribed_count": totals["unsubscribed_count"],
-        "sequence_count": around["sequence_count"],
-    }
+Row = Mapping[str, Any]
+
+
+def top_level(campaign: Campaign, counts: Row, leads: Row, around: Row) -> dict[str, Any]:
     return {
-        "id": campaign.id,
-        "user_id": campaign.user_id,
-        "created_at": campaign.created_at,
-        "status": campaign.status,
-        "name": campaign.name,
-        **{name: str(count) for name, count in counts.items()},
+        **_heading(campaign),
+        **_texts(counts, leads),
+        "sequence_count": str(around["sequence_count"]),
         "tags": around["tags"],
         "client_id": campaign.client_id,
         "client_name": around["client_name"],
@@ -155,6 +95,146 @@ def top_level(
             "interested": leads["interested"],
             "revenue": leads["revenue"],
         },
+    }
+
+
+def by_date(campaign: Campaign, query: RangeQuery, counts: Row, lifetime: Row, leads: Row) -> dict[str, Any]:
+    """What happened in the range; planned mails, and with them the total, are those of the whole life."""
+    texts = _texts(counts, leads) | {"total_count": str(total(lifetime, leads))}
+    return {**_heading(campaign), "start_date": query.start_date, "end_date": query.end_date, **texts}
+
+
+def top_level_by_date(
+    campaign: Campaign, query: RangeQuery, counts: Row, unsent: Mapping[int, Row], total: int
+) -> dict[str, Any]:
+    return {
+        **_heading(campaign),
+        "start_date": query.start_date,
+        "end_date": query.end_date,
+        "total_count": total,
+        "sent_count": counts["sent"],
+        "skipped_count": sum(row["skipped"] for row in unsent.values()),
+        "open_count": counts["opened"],
+        "click_count": counts["clicked"],
+        "reply_count": counts["replied_lead_count"],
+        "positive_reply_count": counts["positive_replied"],
+        "bounce_count": counts["bounced"],
+        "failed_count": sum(row["failed"] for row in unsent.values()),
+        "stopped_count": counts["stopped_lead_count"],
+        "unsubscribed_count": counts["unsubscribed"],
+    }
+
+
+def _heading(campaign: Campaign) -> dict[str, Any]:
+    return {
+        "id": campaign.id,
+        "user_id": campaign.user_id,
+        "created_at": campaign.created_at,
+        "status": campaign.status,
+        "name": campaign.name,
+    }
+
+
+def _texts(counts: Row, leads: Row) -> dict[str, str]:
+    """The counters that the original sends as texts."""
+    found = {
+        "sent_count": counts["sent"],
+        "unique_sent_count": counts["unique_lead_count"],
+        "open_count": counts["opened"],
+        "unique_open_count": counts["unique_open_count"],
+        "click_count": counts["clicked"],
+        "unique_click_count": counts["unique_click_count"],
+        "reply_count": counts["replied_lead_count"],
+        "block_count": int(leads["block_count"]),
+        "total_count": total(counts, leads),
+        "drafted_count": int(leads["drafted_count"]),
+        "bounce_count": counts["bounced"],
+        "unsubscribed_count": counts["unsubscribed"],
+    }
+    return {name: str(count) for name, count in found.items()}
+
+
+def total(counts: Row, leads: Row) -> int:
+    return int(counts["sent"] + leads["drafted_count"] + leads["block_count"])
+
+
+def mailbox(row: Row, counts: Row) -> dict[str, Any]:
+    return {
+        "email_account_id": row["id"],
+        "from_email": row["from_email"],
+        "sent_count": counts["sent"],
+        "open_count": counts["opened"],
+        "click_count": counts["clicked"],
+        "reply_count": counts["replied_lead_count"],
+        "bounce_count": counts["bounced"],
+        "sender_bounce_count": counts["sender_bounced"],
+        "unsubscribed_count": counts["unsubscribed"],
+    }
+
+
+def step(row: Row, counts: Row, unsent: Row) -> dict[str, Any]:
+    return {
+        "email_campaign_seq_id": row["id"],
+        "sent_count": counts["sent"],
+        "skipped_count": unsent["skipped"],
+        "open_count": counts["opened"],
+        "click_count": counts["clicked"],
+        "reply_count": counts["replied_lead_count"],
+        "bounce_count": counts["bounced"],
+        "unsubscribed_count": counts["unsubscribed"],
+        "failed_count": unsent["failed"],
+        "stopped_count": counts["stopped_lead_count"],
+        "ln_connection_req_pending_count": 0,
+        "ln_connection_req_accepted_count": 0,
+        "ln_connection_req_skipped_sent_msg_count": 0,
+        "positive_reply_count": counts["positive_replied"],
+        "seq_number": row["number"],
+        "sender_bounce_count": counts["sender_bounced"],
+    }
+
+
+def variant(row: Row, counts: Row) -> dict[str, Any]:
+    return {
+        "seq_variant_id": row["variant_id"],
+        "variant_label": row["variant_label"],
+        "email_campaign_seq_id": row["step_id"],
+        "seq_number": row["number"],
+        "variant_distribution_percentage": row["variant_distribution_percentage"],
+        "is_deleted": row["is_deleted"],
+        "sent_count": counts["sent"],
+        "open_count": counts["opened"],
+        "click_count": counts["clicked"],
+        "reply_count": counts["replied_lead_count"],
+        "positive_reply_count": counts["positive_replied"],
+        "bounce_count": counts["bounced"],
+        "unsubscribed_count": counts["unsubscribed"],
+    }
+
+
+def leads(
+    rows: Sequence[Row], histories: Mapping[int, Sequence[HistoryItem]], query: LeadsQuery, *, public_url: str
+) -> dict[str, Any]:
+    """One row more than was asked for says that there are more."""
+    return {
+        "hasMore": len(rows) > query.limit,
+        "data": [_lead(row, histories.get(row["id"], ()), public_url) for row in rows[: query.limit]],
+        "skip": query.offset,
+        "limit": query.limit,
+    }
+
+
+def _lead(row: Row, items: Sequence[HistoryItem], public_url: str) -> dict[str, Any]:
+    return {
+        "lead_id": row["lead_id"],
+        "email_lead_map_id": row["id"],
+        "lead_name": " ".join(part for part in (row["first_name"], row["last_name"]) if part),
+        "lead_email": row["email"],
+        "status": row["status"],
+        **history(items, row["email"], public_url=public_url),
+        "sent_count": row["sent_count"],
+        "open_count": row["open_count"],
+        "click_count": row["click_count"],
+        "reply_count": row["reply_count"],
     }
 
 

@@ -21,7 +21,7 @@ _MOST_DAYS = 3660
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def _day(given: Any) -> date:
+def day_of(given: Any) -> date:
     """`2025-08-07`, `2025-8-7`, or the date of a date-time."""
     found = _DAY.fullmatch(str(given).strip())
     try:
@@ -63,8 +63,8 @@ def _ids(given: Any) -> list[int] | None:
     return [number for word in numbers if abs(number := int(word[:30])) <= LARGEST_ID] if numbers else None
 
 
-StartDay = Annotated[date, BeforeValidator(_day)]
-EndDay = Annotated[date, BeforeValidator(_day), AfterValidator(_not_before_start)]
+StartDay = Annotated[date, BeforeValidator(day_of)]
+EndDay = Annotated[date, BeforeValidator(day_of), AfterValidator(_not_before_start)]
 ZoneName = Annotated[Text, AfterValidator(_known_zone)]
 Ids = Annotated[list[int] | None, BeforeValidator(_ids)]
 Format = Literal["json", "csv"]

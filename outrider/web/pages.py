@@ -9,6 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from outrider.analytics import store as analytics
+from outrider.analytics.cohorts import NOTHING, By, count_all, count_by
+from outrider.analytics.mails import Scope
+from outrider.analytics.windows import ALWAYS
 from outrider.content.cleaning import clean, has_remote_images
 from outrider.content.text import to_text
 from outrider.engine import survey
@@ -47,10 +50,9 @@ async def overview(visit: Visit) -> Response:
     most_campaigns = _row_count(visit, "campaigns", _CAMPAIGNS)
     most_mailboxes = _row_count(visit, "mailboxes", _MAILBOXES)
     lines = await store.list_campaigns(visit.db, visit.user_id, now=visit.now, limit=most_campaigns)
-    campaigns = [
-        (line, wording.campaign_state(line, visit.now), await analytics.load_totals(visit.db, visit.user_id, line.id))
-        for line in lines
-    ]
+    scope = Scope(user_id=visit.user_id, campaign_ids=[line.id for line in lines])
+    totals = {row["campaign_id"]: row for row in await count_by(visit.db, scope, ALWAYS, By.CAMPAIGN)}
+    campaigns = [(line, wording.campaign_state(line, visit.now), totals.get(line.id, NOTHING)) for line in lines]
     boxes = await store.list_mailboxes(visit.db, visit.user_id, now=visit.now, limit=most_mailboxes)
     mailboxes = [(line, wording.mailbox_state(line, visit.now)) for line in boxes]
     return show(
@@ -83,7 +85,7 @@ async def campaign(visit: Visit) -> Response:
         "campaign.html",
         campaign=line,
         state=wording.campaign_state(line, visit.now),
-        totals=await analytics.load_totals(visit.db, visit.user_id, line.id),
+        totals=await count_all(visit.db, Scope(user_id=visit.user_id, campaign_ids=[line.id])),
         statuses=[(name, word, people[key]) for name, (key, word) in wording.LEAD_STATUSES.items() if people[key]],
         steps=await store.list_steps(visit.db, visit.user_id, line.id),
         mailboxes=[(box, wording.mailbox_state(box, visit.now)) for box in boxes],

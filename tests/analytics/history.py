@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 
@@ -46,7 +46,7 @@ class Client:
     id: int
     name: str
     created_at: datetime
-    email: str = "ops@client.example"
+    email: str
     uuid: UUID | None = None
     logo: str | None = None
 
@@ -172,6 +172,14 @@ async def store(db: Db, user_id: int, history: History) -> None:
                 "id": client.id,
                 "name": client.name,
                 "email": client.email,
+                "uuid": client.uuid or uuid4(),
+                "logo": client.logo,
+                "permissions": [],
+                "restricted_category_ids": [],
+                "is_whitelabel": False,
+                "is_credit_assigned": False,
+                "email_credits": 0,
+                "lead_credits": 0,
                 "created_at": client.created_at,
             }
             for client in history.clients

@@ -13,7 +13,9 @@ from outrider.config import ReplyRateOf
 from outrider.kit.db import Db, execute
 from outrider.kit.edge import Edge
 from tests.analytics.worked import NOW
+from tests.support import make
 from tests.support.client import ApiClient, Rollback
+from tests.support.shape import assert_shape, example
 
 DAYS = "start_date=2025-07-30&end_date=2025-08-02&timezone=UTC"
 OVERALL = "/analytics/overall-stats-v2"
@@ -22,6 +24,7 @@ SENT_DAYS = "/analytics/day-wise-overall-stats-by-sent-time"
 CAMPAIGNS = "/analytics/campaign/overall-stats"
 ALIASES = {
     "campaign/list": ["campaign-list"],
+    "client/list": ["client-list"],
     "client/month-wise-count": ["client-month-wise-count"],
     "overall-stats-v2": ["overview", "overall-stats"],
     "day-wise-overall-stats": ["day-wise/overall-stats"],
@@ -45,12 +48,42 @@ ALIASES = {
         "providers/performance",
     ],
 }
-UNDATED = {"campaign/list", "client/month-wise-count", "campaign/status-stats", "mailbox/overall-stats"}
+UNDATED = {"campaign/list", "client/list", "client/month-wise-count", "campaign/status-stats", "mailbox/overall-stats"}
 
 
 @pytest.fixture
 def now() -> datetime:
     return NOW
+
+
+MESSAGES = {
+    SENT_DAYS: "Day-wise overall stats by sent time fetched successfully!",
+    "/analytics/day-wise-positive-reply-stats-by-sent-time": (
+        "Day-wise positive reply stats by sent time fetched successfully!"
+    ),
+    "/analytics/campaign/leads-take-for-first-reply": "First reply stats fetched successfully!",
+    "/analytics/mailbox/name-wise-health-metrics": "Email health metrics fetched successfully",
+}
+EXAMPLES = {
+    path: shown for path, shown in example("account_figures").items() if path.removeprefix("/analytics/") in ALIASES
+}
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
+async def test_examples(worked: ApiClient, db: Db, path: str) -> None:
+    """The same keys, types and texts."""
+    await make.campaign(db, worked.user_id)  # of every status that the example has
+    answer = (await worked.get(f"{path}?{DAYS}")).json()
+    if path == SENT_DAYS:
+        return assert_shape(answer["data"]["day_wise_stats"], [EXAMPLES[path]])
+    assert_shape(answer, EXAMPLES[path])
+    assert answer["message"] == EXAMPLES[path]["message"]
+    return None
+
+
+@pytest.mark.parametrize("path", MESSAGES)
+async def test_messages(worked: ApiClient, path: str) -> None:
+    assert (await worked.get(f"{path}?{DAYS}")).json()["message"] == MESSAGES[path]
 
 
 async def data(api: ApiClient, path: str, **query: Any) -> Any:
