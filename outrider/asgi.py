@@ -18,6 +18,8 @@ from outrider.campaigns import api as campaigns
 from outrider.clients import api as clients
 from outrider.config import SettingError, Settings, load_settings
 from outrider.engine import api as engine
+from outrider.inbox import api as inbox
+from outrider.inbox import api_actions as inbox_actions
 from outrider.kit import health, metrics
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault, load_or_create_secret_key, set_vault
@@ -54,6 +56,8 @@ APIS: tuple[Api, ...] = (
     blocks.api,
     imports.api,
     messages.api,
+    inbox.api,
+    inbox_actions.api,
     analytics.api,
     analytics_campaign.api,
     engine.api,

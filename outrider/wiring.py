@@ -14,6 +14,7 @@ from outrider.campaigns.models import (
 )
 from outrider.clients.models import ClientDeleted
 from outrider.engine import effects
+from outrider.inbox import actions as inbox
 from outrider.kit.db import Db
 from outrider.kit.events import subscribe
 from outrider.leads import sequence
@@ -49,6 +50,7 @@ def wire() -> None:
     subscribe(MessageOpened, effects.stop_opened)
     subscribe(LinkClicked, effects.stop_clicked)
     subscribe(ReplyReceived, tracking.confirm_opens)
+    subscribe(ReplyReceived, inbox.receive)
     subscribe(MessageBounced, effects.pause_bouncing)
     _subscribe_webhooks()
 

@@ -66,6 +66,22 @@ BODIES: dict[str, Any] = {
     "clients.create_key": {"clientId": "{client_id}", "keyName": "Eve"},
     "clients.delete_named_key": {"id": "{id}"},
     "clients.reset_named_key": {"id": "{id}"},
+    "inbox.change_read_status": {"email_lead_map_id": "{lead_map_id}", "read_status": True},
+    "inbox.mark_unread": {"email_lead_map_id": "{lead_map_id}"},
+    "inbox.mark_important": {"email_lead_map_id": "{lead_map_id}", "is_important": False},
+    "inbox.archive": {"email_lead_map_id": "{lead_map_id}"},
+    "inbox.snooze": {"email_lead_map_id": "{lead_map_id}", "snooze_until": "2026-03-09"},
+    "inbox.update_category": {"email_lead_map_id": "{lead_map_id}", "category_id": 1},
+    "inbox.update_revenue": {"email_lead_map_id": "{lead_map_id}", "revenue": 5},
+    "inbox.update_team_member": {"email_lead_map_id": "{lead_map_id}", "team_member_id": None},
+    "inbox.resume_lead": {"email_lead_map_id": "{lead_map_id}"},
+    "inbox.set_reminder": {"email_lead_map_id": "{lead_map_id}", "reminder_time": "2026-03-09"},
+    "inbox.create_note": {"email_lead_map_id": "{lead_map_id}", "note_message": "Eve"},
+    "inbox.create_task": {"email_lead_map_id": "{lead_map_id}", "name": "Eve"},
+    "inbox.create_note_on_lead": {"lead_id": "{leadId}", "note": "Eve"},
+    "inbox.create_task_on_lead": {"lead_id": "{leadId}", "task": "Eve"},
+    "inbox.change_task": {"status": "completed"},
+    "inbox.block_domains": {"domains": ["tarn.example"]},
     "webhooks.save_campaign_webhook": {"webhook_url": "https://tarn.example", "event_types": ["EMAIL_SENT"]},
     "webhooks.delete_campaign_webhook": {"id": "{webhook_id}"},
     "webhooks.delete_webhook": {"id": "{webhook_id}"},
@@ -85,7 +101,27 @@ QUERIES: dict[str, str] = {
 }
 """By endpoint or by slice, where a read needs one."""
 
+PATHS: dict[str, str] = {"inbox.get_conversation": "/master-inbox/{lead_map_id}"}
+"""Where a name in a path means another id than elsewhere."""
+
+VIEWS = dict.fromkeys(
+    (
+        "inbox.list_replies",
+        "inbox.list_unread",
+        "inbox.list_important",
+        "inbox.list_snoozed",
+        "inbox.list_reminders",
+        "inbox.list_archived",
+        "inbox.list_sent",
+        "inbox.list_assigned",
+        "inbox.list_any",
+    ),
+    "only reads what is the caller's own",
+)
+
 HARMLESS: dict[str, str] = {
+    **VIEWS,
+    "inbox.block_domains": "makes something of the caller's own",
     "campaigns.create_campaign": "makes something of the caller's own",
     "blocks.add_entries": "makes something of the caller's own",
     "mailboxes.check_credentials": "stores nothing",
@@ -102,6 +138,9 @@ NOT_FOUND_OTHERWISE = {
     "analytics.show_by_date": (400, "Invalid campaign id"),
     "leads.get_lead": (200, '{"ok":true,"data":[]}'),
     "mailboxes.list_tags_of_accounts": (406, "do not belong to this user"),
+    "inbox.get_conversation": (200, '{"ok":true,"data":[]}'),
+    "inbox.list_notes": (200, '{"ok":true,"data":[]}'),
+    "inbox.list_tasks": (200, '{"ok":true,"data":[]}'),
     "mailboxes.suspend_account": (400, "Email account not found or does not belong to you"),
     "mailboxes.unsuspend_account": (400, "Email account not found or does not belong to you"),
 }
@@ -110,6 +149,7 @@ NOT_FOUND_OTHERWISE = {
 SHARED = {"mailboxes.list_tags": "clients see the tags of the account"}
 
 OF_ITS_OWN = {
+    **VIEWS,
     "clients.save_client": "its own password",
     "clients.create_key": "its own keys",
     "clients.delete_key": "its own keys",
@@ -145,7 +185,7 @@ class Call:
 
     async def by(self, caller: ApiClient, estate: Estate | None) -> httpx.Response:
         query = QUERIES.get(self.name) or QUERIES.get(self.name.partition(".")[0], "")
-        path = estate.path(self.path) if estate else self.path
+        path = estate.path(PATHS.get(self.name, self.path)) if estate else self.path
         body = BODIES.get(self.name, {})
         sent = estate.filled(body) if estate else body
         if isinstance(sent, str):

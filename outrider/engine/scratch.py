@@ -142,7 +142,25 @@ async def _copy_shapes(db: Db) -> dict[str, list[str]]:
     )
     statement = sql.SQL("CREATE TEMPORARY TABLE {0} (LIKE public.{0} INCLUDING ALL)")
     await db.execute(sql.SQL("; ").join(statement.format(sql.Identifier(row["name"])) for row in rows))
+    await _drop_search_indexes(db)
     return {row["name"]: row["columns"] for row in rows}
+
+
+async def _drop_search_indexes(db: Db) -> None:
+    """The engine looks for no words, and filling these is most of the work."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT c.relname AS name
+          FROM pg_class AS c
+          JOIN pg_am ON pg_am.oid = c.relam
+         WHERE c.relnamespace = pg_my_temp_schema()
+           AND c.relkind = 'i'
+           AND pg_am.amname = 'gin'
+        """,
+    )
+    for row in rows:
+        await db.execute(sql.SQL("DROP INDEX pg_temp.{0}").format(sql.Identifier(row["name"])))
 
 
 async def _copy_rows(db: Db, columns: Mapping[str, Sequence[str]], params: Mapping[str, object]) -> None:

@@ -15,6 +15,7 @@ from outrider.engine import gates, store
 from outrider.engine.facts import CampaignFacts, SenderDomain
 from outrider.engine.gates import Case, Hold
 from outrider.engine.rounds import load_campaigns
+from outrider.inbox import actions as inbox
 from outrider.kit.db import Db
 from outrider.leads import progress, reasons
 from outrider.leads.reasons import Reason
@@ -22,12 +23,14 @@ from outrider.mailboxes import state
 
 
 async def tend(db: Db, engine_id: UUID, now: datetime) -> None:
-    """What is done again and again, because time has passed: A/B tests, reasons, and the end of campaigns.
+    """What is done again and again, because time has passed: A/B tests, snoozes and reminders,
+    reasons, and the end of campaigns.
 
     A campaign ends here if its last lead left by another way than a mail.
     """
     await winners.decide_due(db, now)
     await progress.resume_returned(db, now)
+    await inbox.wake(db, now)
     await survey(db, engine_id, now)
     active = await store.list_active_campaign_ids(db)
     for user_id, campaign_id in await progress.list_finished_campaigns(db, active):

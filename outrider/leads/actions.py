@@ -58,8 +58,9 @@ async def resume(
     delay_days: float | None,
     client_id: int | None,
     now: datetime,
+    is_from_now: bool = False,
 ) -> None:
-    """The next step is due `delay_days` after the last mail, or after its own delay; never before now.
+    """The next step is due `delay_days` after the last mail (or now), or after its own delay; never before now.
 
     A lead that is on its way, has unsubscribed or is still blocked stays as it is.
     """
@@ -76,7 +77,10 @@ async def resume(
         await store.update_status(db, campaign_lead, LeadStatus.STOPPED, reason=HoldReason.MAILBOX_GONE, now=now)
         return
     status = LeadStatus.INPROGRESS if campaign_lead.last_sent_at else LeadStatus.STARTED
-    due_at = _due_at(campaign, campaign_lead, ahead, delay_days=delay_days, now=now)
+    if is_from_now and delay_days is not None:
+        due_at = days_later(now, delay_days, zone=campaign.timezone)
+    else:
+        due_at = _due_at(campaign, campaign_lead, ahead, delay_days=delay_days, now=now)
     await store.update_status(db, campaign_lead, status, reason=None, due_at=due_at, now=now)
     if campaign_lead.hold_reason is HoldReason.BOUNCED:
         await store.ignore_bounces_so_far(db, campaign_lead, now=now)

@@ -35,7 +35,7 @@ def history(
 ) -> dict[str, Any]:
     """The conversation, and who talks: `from` is our mailbox, `to` the lead, both null where nothing was said."""
     return {
-        "history": [_item(item, public_url=public_url, plain_replies=plain_replies) for item in items],
+        "history": [history_item(item, public_url=public_url, plain_replies=plain_replies) for item in items],
         "from": _mailbox(items),
         "to": email if items else None,
     }
@@ -45,7 +45,8 @@ def _mailbox(items: Sequence[HistoryItem]) -> str | None:
     return next((item.to_email if item.is_reply else item.from_email for item in items), None)
 
 
-def _item(item: HistoryItem, *, public_url: str, plain_replies: bool) -> dict[str, Any]:
+def history_item(item: HistoryItem, *, public_url: str, plain_replies: bool = False) -> dict[str, Any]:
+    """One mail of a conversation."""
     body: dict[str, Any] = {
         "type": "REPLY" if item.is_reply else "SENT",
         "message_id": f"<{item.message_id}>" if item.message_id else None,
@@ -59,7 +60,7 @@ def _item(item: HistoryItem, *, public_url: str, plain_replies: bool) -> dict[st
         "email_body": _body(item, as_plain_text=plain_replies and item.is_reply),
         "email_seq_number": str(item.step_number) if item.step_number else None,
         "reply_details": None,
-        "attachments": [_attachment(file, public_url) for file in item.attachments],
+        "attachments": [attachment(file, public_url) for file in item.attachments],
     }
     if not item.is_reply:
         body["open_count"] = item.open_count
@@ -74,7 +75,7 @@ def _body(item: HistoryItem, *, as_plain_text: bool) -> str:
     return (item.html if item.html is not None else item.text) or ""
 
 
-def _attachment(file: dict[str, Any], public_url: str) -> dict[str, Any]:
+def attachment(file: dict[str, Any], public_url: str) -> dict[str, Any]:
     return {
         "file_name": file["name"],
         "file_url": f"{public_url}/files/{file['token']}/{quote(file['name'])}",

@@ -65,6 +65,28 @@ async def find_owner(db: Db, user_id: int) -> Person | None:
     return await fetch_one(db, Person, sql, {"user_id": user_id})
 
 
+async def find_person(db: Db, user_id: int, person_id: int) -> Person | None:
+    sql = """
+        SELECT id, user_id, email, name, role
+        FROM people
+        WHERE user_id = %(user_id)s
+          AND id = %(person_id)s
+    """
+    return await fetch_one(db, Person, sql, {"user_id": user_id, "person_id": person_id})
+
+
+async def find_person_of_key(db: Db, user_id: int, key_id: int) -> Person | None:
+    """Who acts with an API key: the person who made it, else the owner (decision 47)."""
+    sql = """
+        SELECT people.id, people.user_id, people.email, people.name, people.role
+        FROM api_keys
+        JOIN people ON people.id = api_keys.person_id
+        WHERE api_keys.user_id = %(user_id)s
+          AND api_keys.id = %(key_id)s
+    """
+    return await fetch_one(db, Person, sql, {"user_id": user_id, "key_id": key_id}) or await find_owner(db, user_id)
+
+
 async def list_owners(db: Db) -> list[Person]:
     """Of all accounts, for the operator."""
     sql = """

@@ -43,6 +43,8 @@ BY_THEMSELVES = {
     "clients.store.is_address_taken": "an address logs in once in the whole installation",
     "engine.inbound.matching._by_company": "by the mailbox that has been leased",
     "engine.inbound.matching._list_to_address": "by the mailbox that has been leased",
+    "inbox.store.tell_reminders": "the clock of all accounts; it names each",
+    "leads.conversations.wake": "the clock of all accounts",
     "leads.imports.store.find_import": "by the id that the job was queued with",
     "leads.imports.store.find_source": "by the id that the job was queued with",
     "leads.imports.store.finish": "by the id that the job was queued with",

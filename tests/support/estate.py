@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from outrider.kit.db import Db, fetch_dicts, fetch_value
+from outrider.kit.db import Db, execute, fetch_dicts, fetch_value
 from tests.support import make
 from tests.support.client import ApiClient
 
@@ -89,6 +89,7 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
         content=f"email\nbo@{MARK}.example\n",
         headers={"content-type": "text/csv"},
     )
+    task_id = await _converse(db, owner, lead_map_id, mailbox_id)
     webhook = await post(
         f"/campaigns/{campaign_id}/webhooks",
         {"webhook_url": f"https://{MARK}.example/hook", "event_types": ["EMAIL_SENT"], "name": MARK},
@@ -109,6 +110,8 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
             "campaign_id": campaign_id,
             "lead_map_id": lead_map_id,
             "leadId": lead_id,
+            "lead_id": lead_id,
+            "task_id": task_id,
             "import_id": imported.json()["import_id"],
             "webhook_id": webhook["id"],
             "block_id": block_id,
@@ -116,3 +119,32 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
             "account_id": mailbox_id,
         },
     )
+
+
+async def _converse(db: Db, owner: ApiClient, lead_map_id: int, mailbox_id: int) -> int:
+    """A conversation in every view of the inbox, and a reply of nobody's; returns the task."""
+    place = {"email_lead_map_id": lead_map_id}
+    await owner.post("/master-inbox/create-note", json={**place, "note_message": MARK})
+    task = await owner.post("/master-inbox/create-task", json={**place, "name": MARK})
+    await owner.post("/master-inbox/set-reminder", json={**place, "message": MARK, "reminder_time": "2026-03-03"})
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads
+           SET last_reply_at = created_at, last_sent_at = created_at, is_unread = true, is_important = true,
+               team_member_id = (SELECT min(id) FROM people WHERE user_id = %(user_id)s)
+         WHERE id = %(id)s
+        """,
+        {"user_id": owner.user_id, "id": lead_map_id},
+    )
+    await execute(
+        db,
+        """
+        INSERT INTO messages (user_id, direction, kind, mailbox_id, stats_id, message_id, status, from_email, to_email,
+                              subject, sent_at, created_at)
+        VALUES (%(user_id)s, 'IN', 'UNTRACKED', %(mailbox_id)s, gen_random_uuid(), %(mark)s, 'RECEIVED', %(mark)s,
+                %(mark)s, %(mark)s, %(now)s, %(now)s)
+        """,
+        {"user_id": owner.user_id, "mailbox_id": mailbox_id, "mark": MARK, "now": make.NOW},
+    )
+    return int(task.json()["data"]["task"][0]["id"])
