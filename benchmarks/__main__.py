@@ -5,11 +5,12 @@ import json
 import sys
 from collections.abc import Callable
 
-from benchmarks import claiming, importing, sending
+from benchmarks import claiming, importing, sending, submitting
 from benchmarks.harness import CannotMeasure, Measurement
 
 _BENCHMARKS: dict[str, tuple[Callable[[int], list[Measurement]], int, int]] = {
     "b1": (sending.measure, 20_000, sending.FULL),
+    "b2": (submitting.measure, 10_000, submitting.FULL),
     "b3": (importing.measure, 50_000, importing.FULL),
     "b6": (claiming.measure, claiming.FULL, claiming.FULL),
 }

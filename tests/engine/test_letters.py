@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.sending import BODIES
+from benchmarks.campaigning import BODIES
 from outrider.content.syntax import TemplateError
 from outrider.content.template import Template, compile_body
 from outrider.content.variables import mail_values, sender_values
