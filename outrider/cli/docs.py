@@ -9,9 +9,11 @@ from pathlib import Path
 import orjson
 
 from outrider.asgi import APIS, api_routes
+from outrider.cli.classifier import CORPUS
 from outrider.cli.compatibility import Reference, compatibility_page
 from outrider.cli.console import Failure, clear_failures, out
 from outrider.config import settings_page
+from outrider.engine.classify.accuracy import accuracy_page
 from outrider.kit.migrate import migrate
 from outrider.kit.openapi import document_of
 from outrider.kit.postgres import EmbeddedPostgres, program
@@ -45,6 +47,7 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page(),
         "openapi.json": orjson.dumps(document_of(routes), option=orjson.OPT_INDENT_2).decode() + "\n",
         "compatibility.md": compatibility_page(Reference.read(DOCS), routes),
+        "reply-categories.md": accuracy_page(CORPUS),
     }
 
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "user": "accounts:user",
     "key": "accounts:key",
     "forecast": "forecast:forecast",
+    "classifier": "classifier:classifier",
     "migrate": "migrate:migrate",
     "doctor": "doctor:doctor",
     "docs": "docs:docs",

@@ -47,11 +47,16 @@ class HoldReason(StrEnum):
 
 
 class BuiltInCategory(IntEnum):
-    """Ids that every account has and that something in the product depends on."""
+    """Categories that every account has; ids of its own begin at 100000 (contract: leads, Fetch Lead Categories)."""
 
+    INTERESTED = 1
+    MEETING_REQUEST = 2
+    NOT_INTERESTED = 3
     DO_NOT_CONTACT = 4
+    INFORMATION_REQUEST = 5
     OUT_OF_OFFICE = 6
     WRONG_PERSON = 7
+    UNCATEGORIZABLE = 8
     SENDER_BOUNCE = 9
 
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from outrider.cli import docs
 from outrider.cli.main import make_app
 
-PAGES = {"settings.md", "openapi.json", "compatibility.md", "schema.sql"}
+PAGES = {"settings.md", "openapi.json", "compatibility.md", "schema.sql", "reply-categories.md"}
 
 
 @pytest.fixture
