@@ -83,7 +83,7 @@ class Filling:
     """The state of one render.
 
     `odd`: the texts that are more than words, by their slot: empty places, and HTML of the sender or the author.
-    `is_odd`: a value of the lead is more than words, too.
+    `is_odd`: a value of the lead is more than words, too. `inner`: the words inside that HTML, where it was looked at.
     """
 
     def __init__(self, values: Values, choices: Sequence[int], *, now: datetime, zone: ZoneInfo, html: bool) -> None:
@@ -92,6 +92,7 @@ class Filling:
         self.slot_texts: list[str] = []
         self.odd: list[tuple[int, str]] = []
         self.is_odd = False
+        self.inner: tuple[str, ...] = ()
         self._now = now
         self._zone = zone
         self._html = html
@@ -159,11 +160,11 @@ class Filling:
                     self.write(chosen, out)
 
     def words(self, places: Iterable["int | Choice"]) -> list[str] | None:
-        """What stands in these places; None if it is more than words."""
+        """What stands in these places; None if it is more than words. Numbers below 0 count the inner words."""
         words: list[str] = []
         for place in places:
             if isinstance(place, int):
-                words.append(self.slot_texts[place])
+                words.append(self.slot_texts[place] if place >= 0 else self.inner[~place])
                 continue
             text = place.options[self.choices[place.index]]
             if not isinstance(text, str):

@@ -8,11 +8,12 @@ words are is said in `filling`.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import unescape
 from typing import Self
 
 from outrider.content import text
-from outrider.content.filling import Choice, Filling, Parts, Script, has_words_only
+from outrider.content.filling import Choice, Filling, Parts, Script, are_words, has_words_only
 from outrider.content.links import HREF
 
 _FIRST = 0x100000  # the last private plane of Unicode: no text of a person has these characters, and words never do
@@ -20,6 +21,7 @@ _MARK = "[\U00100000-\U0010ffff]"
 _MARKS = re.compile(_MARK)
 _AROUND_MARKS = re.compile(f"({_MARK})")
 _TAG = re.compile(r"<[^<>\"']*(?:(?:\"[^\"<>]*\"|'[^'<>]*')[^<>\"']*)*>")  # with its quotes in pairs
+_ANY_TAG = re.compile(r"(<[^<>]*>)")
 _HALF_ENTITY = re.compile(f"&[#0-9A-Za-z]*{_MARK}")
 _BEGINNINGS = ("https://www.", "http://www.", "www.")
 _WEB = re.compile(r"https?://[^\s&]")
@@ -43,7 +45,25 @@ def _count(marked: str) -> int:
     return len(_MARKS.findall(marked))
 
 
-def lay_out(script: Script, filling: Filling, odd: Mapping[int, str], *, first: int) -> tuple[str, list[Place]]:
+@lru_cache(maxsize=4096)  # mostly signatures, the same in all mails of a mailbox
+def outline(html: str) -> tuple[tuple[str | None, ...], tuple[str, ...]]:
+    """HTML without its words, and these: the signatures of many mailboxes differ in nothing else."""
+    pieces: list[str | None] = []
+    words: list[str] = []
+    for number, piece in enumerate(_ANY_TAG.split(html)):
+        text = piece.strip()
+        if number % 2 or not are_words(text):
+            pieces.append(piece)
+            continue
+        before, _, after = piece.partition(text)
+        pieces += (before, None, after)
+        words.append(text)
+    return tuple(pieces), tuple(words)
+
+
+def lay_out(
+    script: Script, filling: Filling, odd: Mapping[int, Sequence[str | int]], *, first: int
+) -> tuple[str, list[Place]]:
     """The text with marks in its places, numbered from `first`, and what comes into these. `odd` comes in at once."""
     places: dict[Place, str] = {}
 
@@ -54,7 +74,7 @@ def lay_out(script: Script, filling: Filling, odd: Mapping[int, str], *, first: 
         if isinstance(part, str):
             return _literal(part)
         if isinstance(part, int) and part in odd:
-            return _literal(odd[part])
+            return "".join(map(write_part, odd[part]))
         if isinstance(part, int) or has_words_only(part):
             return places.setdefault(part, mark(first + len(places)))
         chosen = part.options[filling.choices[part.index]]

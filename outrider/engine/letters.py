@@ -6,9 +6,9 @@ the choices of a mail (spintax, Liquid, empty places) and on who sends it, not o
 what is left to do is to put the words in. Where it is not sure that any words would come to the same, `finish` does it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
+from itertools import count
 from typing import Protocol, Self
 
 from markupsafe import Markup
@@ -82,6 +82,9 @@ def _track(html: str, wrapping: Wrapping, paths: Paths) -> str:
     return html
 
 
+_Odd = tuple[tuple[int, tuple[str | None, ...] | None], ...]
+
+
 class Letters:
     """Makes bodies, and keeps so many forms that they are made from; with none, each is finished by itself."""
 
@@ -96,20 +99,29 @@ class Letters:
         body = form.fill(filling, paths) if form else None
         return body or finish(template.write(filling, script), wrapping, paths, goodbye=goodbye)
 
-    def _form(self, script: Script, filling: Filling, wrapping: Wrapping, *, goodbye: str) -> "_Form | None":
+    def _form(self, script: Script, filling: Filling, wrapping: Wrapping, *, goodbye: Markup) -> "_Form | None":
         """The form for this mail and others of its kind; None if there cannot be one."""
         if filling.is_odd:
             return None
-        odd = tuple([(number, None if text == goodbye else text) for number, text in filling.odd])
+        odd = tuple([(number, _look_into(text, filling, goodbye)) for number, text in filling.odd])
         kind = (script, wrapping, odd, tuple([filling.choices[fork] for fork in script.forks]))
         if kind not in self._forms:
             if len(self._forms) >= self._most_forms:
                 self._forms.clear()
             try:
-                self._forms[kind] = _Form.make(script, filling, wrapping, dict(odd))
+                self._forms[kind] = _Form.make(script, filling, wrapping, odd)
             except Entangled:
                 self._forms[kind] = None
         return self._forms[kind]
+
+
+def _look_into(text: str, filling: Filling, goodbye: Markup) -> tuple[str | None, ...] | None:
+    """What an odd text is but for its words; None for the unsubscribe text, which is another one in each mail."""
+    if text == goodbye:
+        return None
+    pieces, words = marks.outline(text)
+    filling.inner += words
+    return pieces
 
 
 # The first marks stand for what each mail has; then come those for words, then those for links.
@@ -129,12 +141,16 @@ class _Form:
     has_pixel: bool
 
     @classmethod
-    def make(cls, script: Script, filling: Filling, wrapping: Wrapping, odd: Mapping[int, str | None]) -> Self:
+    def make(cls, script: Script, filling: Filling, wrapping: Wrapping, odd: _Odd) -> Self:
         """Raises Entangled."""
         if marks.has_marks(wrapping.tracking_url + wrapping.words):
             raise Entangled
         goodbye = wrapping.goodbye(mark(_WAY_OUT))
-        ours = {number: goodbye if text is None else text for number, text in odd.items()}
+        inner = count()
+        ours = {
+            number: [goodbye] if pieces is None else [~next(inner) if piece is None else piece for piece in pieces]
+            for number, pieces in odd
+        }
         html, places = marks.lay_out(script, filling, ours, first=_FIRST_PLACE)
         paths = _MarkedPaths(wrapping.tracking_url, first=_FIRST_PLACE + len(places))
         body = finish(settle(html), wrapping, paths, goodbye=goodbye, is_same=marks.is_same_address)

@@ -24,7 +24,16 @@ WRAPPING = Wrapping(
     counts_clicks=True,
     counts_openings=True,
 )
-SENDER = sender_values("Nora Quist", "nora@ours.example", signature='<p>Nora<br><a href="https://ours.example">us</a>')
+SENDERS = [
+    sender_values(
+        f"{name} Quist", f"{name}@ours.example", signature=f"<p>{name}<br>\nQuist {shown}<p><b>{name}</b></p>"
+    )
+    for name, shown in (
+        ("Nora", '<a href="https://ours.example">us</a>'),
+        ("Kim &amp; Co", '<a href="https://ours.example">us &lt; them</a>'),
+        (".Ida", '<a href="https://ours.example">https://ours.example</a>'),
+    )
+]
 
 
 @dataclass
@@ -53,7 +62,7 @@ def write(
     """The body, or why there is none."""
     paths = Paths(seed)
     goodbye = wrapping.goodbye(paths.way_out)
-    values = mail_values({}, custom=lead, sender=SENDER, unsubscribe_text=goodbye)
+    values = mail_values({}, custom=lead, sender=SENDERS[seed % len(SENDERS)], unsubscribe_text=goodbye)
     filling = template.begin(values, seed=seed, now=NOW, zone=LONDON)
     try:
         return letters.write(template, filling, wrapping, paths, goodbye=goodbye)
