@@ -36,6 +36,7 @@ from outrider.leads import api as leads
 from outrider.leads.blocks import api as blocks
 from outrider.leads.imports import api as imports
 from outrider.mailboxes import api as mailboxes
+from outrider.mailboxes import api_live as live
 from outrider.mailboxes import api_tags as tags
 from outrider.messages import api as messages
 from outrider.messages import files
@@ -51,6 +52,7 @@ from outrider.wiring import wire
 APIS: tuple[Api, ...] = (
     mailboxes.api,
     tags.api,
+    live.api,
     campaigns.api,
     leads.api,
     blocks.api,

@@ -226,6 +226,11 @@ class Settings:
     verify_on_save: bool = _setting(
         True, "Log in to the SMTP and IMAP servers of a mailbox when it is saved.", read=_flag
     )
+    reconnects_per_day: int = _setting(
+        3,
+        "How often an account may log in again to all its failed mailboxes in 24 hours; 0 = any number.",
+        read=_whole(0, 10**6),
+    )
     webhook_timeout_seconds: int = _setting(
         30, "How long the receiver of a webhook may take to answer.", read=_whole(1, 600)
     )

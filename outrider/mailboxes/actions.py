@@ -17,7 +17,7 @@ from outrider.kit.crypto import SealError, Vault
 from outrider.kit.db import Db
 from outrider.kit.errors import NotAllowed
 from outrider.kit.events import emit
-from outrider.mailboxes import connections, jobs, servers, store, warmup, warmups
+from outrider.mailboxes import connections, servers, store, tracking_domains, warmup, warmups
 from outrider.mailboxes.models import (
     Credentials,
     Mailbox,
@@ -84,7 +84,7 @@ async def create(
         raise MailboxTaken
     await store.insert_state(db, user_id, mailbox_id, now=now)
     if changes.get("custom_tracking_domain"):
-        await jobs.enqueue_check(db, mailbox_id)
+        await tracking_domains.enqueue_check(db, mailbox_id)
     mailbox = await store.load_mailbox(db, user_id, mailbox_id, client_id=scope)
     if warmup_change.is_enabled:
         mailbox = await change_warmup(db, mailbox, warmup_change, now=now)
@@ -149,7 +149,7 @@ async def update(
     if columns:
         await _store(db, changed, scope=scope)
     if changed.custom_tracking_domain != mailbox.custom_tracking_domain and changed.custom_tracking_domain:
-        await jobs.enqueue_check(db, mailbox_id)
+        await tracking_domains.enqueue_check(db, mailbox_id)
     if log_in.is_new:
         await _record(db, changed, _PASSED, now=now)
         changed = await store.load_mailbox(db, user_id, mailbox_id, client_id=None)

@@ -1,19 +1,12 @@
-"""Queued work of mailboxes: looking at their tracking domains."""
+"""Queued work of mailboxes: looking at their tracking domains, logging in again."""
 
-from outrider.kit.db import Db
-from outrider.kit.jobs import JobContext, enqueue, job, periodic
+from outrider.kit.jobs import JobContext, job, periodic
 from outrider.mail.dns import Resolver
-from outrider.mailboxes import tracking_domains
+from outrider.mailboxes import reconnects, tracking_domains
 from outrider.mailboxes.tracking_domains import Checker
 
-_JOB = "mailboxes.check_tracking_domain"
 
-
-async def enqueue_check(db: Db, mailbox_id: int) -> None:
-    await enqueue(db, _JOB, mailbox_id=mailbox_id)
-
-
-@job(_JOB, retry=3)
+@job(tracking_domains.JOB, retry=3)
 async def check_tracking_domain(ctx: JobContext, mailbox_id: int) -> None:
     """Right after it was set."""
     await tracking_domains.check(ctx.database, _checker(ctx), mailbox_id, ctx.clock.now())
@@ -26,6 +19,12 @@ async def check_tracking_domains(ctx: JobContext) -> None:
         due = await tracking_domains.list_due(db, ctx.clock.now())
     for mailbox_id in due:
         await tracking_domains.check(ctx.database, _checker(ctx), mailbox_id, ctx.clock.now())
+
+
+@job(reconnects.JOB, retry=3)
+async def reconnect(ctx: JobContext, user_id: int, reconnect_id: int) -> None:
+    """All that had failed when it was asked for."""
+    await reconnects.run(ctx.database, ctx.vault, ctx.clock, user_id, reconnect_id)
 
 
 def _checker(ctx: JobContext) -> Checker:

@@ -245,6 +245,14 @@ class TagNotFound(NotFound):
     """Tag not found!"""
 
 
+class TooManyReconnects(Invalid):
+    """Bulk reconnect API cannot be consumed more than {limit} times a day"""
+
+
+class NoFailedMailbox(NotFound):
+    """No failed email account found!"""
+
+
 class UnknownMailbox(Invalid):
     """Email account not found or does not belong to you"""
 

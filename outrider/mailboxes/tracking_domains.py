@@ -11,6 +11,7 @@ import httpx
 from outrider.config import Settings
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Database, Db, execute, fetch_dicts
+from outrider.kit.jobs import enqueue
 from outrider.kit.log import get_logger
 from outrider.mail.dns import DnsUnavailable, Resolver
 
@@ -21,6 +22,13 @@ _CHECK_VALID_AFTER = timedelta(days=1)
 _CHECK_OTHERS_AFTER = timedelta(hours=1)
 _PROBE_SECONDS = 10.0
 _AT_ONCE = 50
+
+JOB = "mailboxes.check_tracking_domain"
+
+
+async def enqueue_check(db: Db, mailbox_id: int) -> None:
+    """When it was set."""
+    await enqueue(db, JOB, mailbox_id=mailbox_id)
 
 
 def host_of(typed: str | None) -> str | None:

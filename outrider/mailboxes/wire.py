@@ -232,6 +232,10 @@ class AccountIds(Wire):
     ids: Annotated[ListOf[Id], Field(min_length=1)] = Field(validation_alias=AliasChoices("ids", "email_account_ids"))
 
 
+class ReconnectBody(Wire):
+    email_account_ids: ListOf[Id] | None = None
+
+
 # answers -------------------------------------------------------------------------------------------------------------
 
 # No warmup mail has been placed yet, so the share of the inbox is that of "below ten" (contract: warmup_reputation).

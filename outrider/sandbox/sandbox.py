@@ -159,9 +159,9 @@ class Sandbox:
         """The mails in another folder: Sent, Junk, Trash."""
         return await self._imap.contents(address, name)
 
-    async def put(self, address: str, raw: bytes, *, folder: str = INBOX) -> None:
+    async def put(self, address: str, raw: bytes, *, folder: str = INBOX, at: datetime | None = None) -> None:
         """Put a mail into a mailbox's folder, as if somebody had sent it."""
-        await self._imap.append(address, raw, at=self._clock.now(), folder=folder)
+        await self._imap.append(address, raw, at=at or self._clock.now(), folder=folder)
 
     # --- the truth
 

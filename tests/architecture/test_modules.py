@@ -42,6 +42,8 @@ TRANSACTIONS_OPEN_IN = {
     "kit.migrate": "migrations",
     "leads.imports.jobs": "jobs",
     "leads.providers.jobs": "jobs",
+    "mailboxes.api_live": "requests that ask a mail server between reading and writing",
+    "mailboxes.reconnects": "jobs",
     "mailboxes.actions": "a savepoint: another mailbox may have taken the address in the meantime",
     "mailboxes.api": "requests that try a log-in between reading and writing",
     "tracking.api": "requests that need no key",

@@ -69,6 +69,8 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
         from_name=f"{MARK} sender",
         custom_tracking_domain="127.0.0.1",
     )
+    failed = await make.mailbox(db, owner.user_id, client_id=client_id, from_email=f"li@{MARK}.example")
+    await execute(db, "UPDATE mailboxes SET is_smtp_success = false WHERE id = %(id)s", {"id": failed})
     campaign_id = await make.campaign(db, owner.user_id, client_id=client_id)
     await post(f"/campaigns/{campaign_id}/settings", {"name": f"{MARK} campaign"})
     variants = [

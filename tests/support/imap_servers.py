@@ -35,6 +35,8 @@ class FaultyImap:
     lines: list[str] = field(default_factory=list)
     connections: list[asyncio.StreamWriter] = field(default_factory=list)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    gate: asyncio.Barrier | None = None
+    """Log-ins are answered when this many have come."""
 
     async def until(self, command: str) -> None:
         """Wait until a client has sent it."""
@@ -90,6 +92,8 @@ class FaultyImap:
                 return
 
     async def _answer(self, name: str, tag: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if name == "LOGIN" and self.gate:
+            await self.gate.wait()
         answer = self.answers.get(name)
         if isinstance(answer, list):
             answer = answer.pop(0) if answer else None

@@ -6,7 +6,7 @@ The library gives an answer as a flat list of lines; a literal is a bytearray af
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 Lines = Sequence[bytes | bytearray]
 
@@ -55,6 +55,12 @@ def appended_uid(text: bytes) -> int | None:
 def sizes(lines: Lines) -> dict[int, int]:
     """UID and size of each message of a FETCH answer."""
     return {int(uid[1]): int(size[1]) for uid, size in _both(lines) if uid and size}
+
+
+def dates(lines: Lines) -> dict[int, datetime]:
+    """UID and the moment of receipt of each message of a FETCH answer."""
+    found = ((_UID.search(words), _internal_date(words)) for words in map(_words, _groups(lines)))
+    return {int(uid[1]): date for uid, date in found if uid and date}
 
 
 def messages(lines: Lines) -> list[Fetched]:
@@ -122,6 +128,11 @@ def _internal_date(words: bytes) -> datetime | None:
         return datetime(year, _MONTHS.index(month) + 1, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def search_date(day: date) -> str:
+    """A date for SEARCH (RFC 9051 §9)."""
+    return f"{day.day}-{_MONTHS[day.month - 1].title()}-{day.year:04}"
 
 
 def internal_date(when: datetime) -> str:

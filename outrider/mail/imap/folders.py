@@ -26,6 +26,9 @@ class FolderRole(StrEnum):
     JUNK = "JUNK"
     SENT = "SENT"
     ALL = "ALL"  # Gmail's archive of everything
+    DRAFTS = "DRAFTS"
+    TRASH = "TRASH"
+    ARCHIVE = "ARCHIVE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,9 @@ _SPECIAL_USE = {
     "\\sent": FolderRole.SENT,
     "\\all": FolderRole.ALL,
     "\\allmail": FolderRole.ALL,
+    "\\drafts": FolderRole.DRAFTS,
+    "\\trash": FolderRole.TRASH,
+    "\\archive": FolderRole.ARCHIVE,
 }
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Self
 
@@ -20,6 +20,7 @@ from outrider.mail.tls import TlsContexts
 MAX_MESSAGE = 25_000_000  # bytes; of a larger one the beginning is fetched
 BATCH_BYTES = 8_000_000  # of one FETCH
 BATCH_MESSAGES = 50
+DATES_AT_ONCE = 500
 FULL_BYTES = 32_000_000  # of a call: then the rest waits for the next
 LONGEST_IDLE = 29 * 60.0  # servers end a longer one (RFC 2177)
 POLL_SECONDS = 60.0  # for servers without IDLE
@@ -67,11 +68,12 @@ class Session:
         response = await self._connection.run(self._connection.command("LIST", *arguments))
         return read_folders(lines_of(response))
 
-    async def select(self, folder: str) -> Selected:
+    async def select(self, folder: str, *, read_only: bool = False) -> Selected:
         """Open a folder for reading and writing."""
         protocol = self._connection.protocol
+        name = "EXAMINE" if read_only else "SELECT"
         try:
-            response = await self._connection.run(self._connection.command("SELECT", _wire(folder)))
+            response = await self._connection.run(self._connection.command(name, _wire(folder)))
         except CommandRefused as refused:
             protocol.state = "AUTH"  # RFC 9051 §6.3.2: a refused SELECT leaves no folder open
             raise NoSuchFolder(f"There is no folder {folder!r}, or it cannot be opened. {refused}") from refused
@@ -88,6 +90,18 @@ class Session:
         """The UIDs above `since_uid` in the selected folder, ascending."""
         found = await self._search("UID", f"{since_uid + 1}:*")
         return [uid for uid in found if uid > since_uid]  # "*" is the last message, be it new or not
+
+    async def received_between(self, first: datetime, last: datetime) -> dict[int, datetime]:
+        """When the messages of the selected folder that came in this time were received, by UID; both ends count."""
+        # SEARCH knows days of the server's zone only (RFC 9051 §6.4.4), so a day more on both sides is looked at.
+        day = timedelta(days=1)
+        since, before = answers.search_date((first - day).date()), answers.search_date((last + 2 * day).date())
+        uids = await self._search("SINCE", since, "BEFORE", before)
+        received: dict[int, datetime] = {}
+        for start in range(0, len(uids), DATES_AT_ONCE):
+            batch = _set(uids[start : start + DATES_AT_ONCE])
+            received |= answers.dates(await self._uid("FETCH", batch, "(UID INTERNALDATE)"))
+        return {uid: when for uid, when in received.items() if first <= when <= last}
 
     async def fetch_since(self, uid: int, *, limit: int = 200, max_size: int = MAX_MESSAGE) -> list[Fetched]:
         """The next messages above `uid` in the selected folder, ascending: at most `limit`, fewer if they are large."""

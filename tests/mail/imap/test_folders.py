@@ -25,7 +25,7 @@ def test_the_server_says_what_folders_are_for() -> None:
         "[Gmail]/Alle Nachrichten": FolderRole.ALL,
         "[Gmail]/Gesendet": FolderRole.SENT,
         "[Gmail]/Spam": FolderRole.JUNK,
-        "[Gmail]/Papierkorb": None,
+        "[Gmail]/Papierkorb": FolderRole.TRASH,
     }
 
 
