@@ -199,7 +199,7 @@ def conversation(
         "is_archived": row["is_archived"],
         "is_snoozed": until is not None and until > now,
         "team_member_id": row["team_member_id"],
-        "is_ooo_automated_push_lead": None,
+        "is_ooo_automated_push_lead": row["has_returned"] or None,
         "email_campaign_id": row["campaign_id"],
         "email_campaign_name": row["campaign_name"],
         "client_id": row["client_id"],

@@ -228,11 +228,16 @@ async def unsubscribe_address(
     client_id = None
     if campaign_lead_id is not None:
         client_id = await store.find_client_id(db, user_id, campaign_lead_id)
-    lead_id = await store.find_lead_id(db, user_id, campaign_lead_id=campaign_lead_id, email=email)
-    if lead_id is not None:
+    for lead_id in await store.list_lead_ids(db, user_id, campaign_lead_id=campaign_lead_id, email=email):
         lead = await store.lock_lead(db, user_id, lead_id, client_id=None)
         await _unsubscribe(db, lead, client_id, campaign_lead_id, message_id, now=now)
     await unsubscribes.insert_unsubscribe(db, user_id, email, client_id=client_id, now=now)
+
+
+async def unsubscribe_known_address(db: Db, *, user_id: int, email: str, now: datetime) -> None:
+    """Of somebody who asks for it without answering a mail; an address that nobody here writes to is left alone."""
+    if await store.list_lead_ids(db, user_id, campaign_lead_id=None, email=email):
+        await unsubscribe_address(db, user_id=user_id, email=email, campaign_lead_id=None, now=now)
 
 
 async def set_category(

@@ -42,7 +42,9 @@ _MATCHES = """
                              AND (leads.is_unsubscribed
                                   OR leads.unsubscribed_client_ids @> ARRAY[%(campaign_client_id)s::bigint]))
             WHEN 'is_sender_bounced' THEN m.category_id = 9
-            WHEN 'is_spam' THEN false  -- no complaint reports are received yet
+            WHEN 'is_spam' THEN EXISTS (SELECT FROM messages AS complaint
+                                        WHERE complaint.campaign_lead_id = m.id
+                                          AND complaint.kind = 'COMPLAINT')
             WHEN 'not_replied' THEN m.last_reply_at IS NULL
                 AND EXISTS (SELECT FROM messages AS mail
                             WHERE mail.campaign_lead_id = m.id

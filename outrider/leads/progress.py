@@ -266,7 +266,7 @@ async def resume_returned(db: Db, now: datetime) -> None:
         """
         UPDATE campaign_leads AS cl
            SET status = CASE WHEN last_step_number > 0 THEN 'INPROGRESS' ELSE 'STARTED' END,
-               hold_reason = NULL, due_at = resume_at, resume_at = NULL, updated_at = %(now)s
+               hold_reason = NULL, due_at = resume_at, resume_at = NULL, has_returned = true, updated_at = %(now)s
          WHERE status = 'PAUSED'
            AND hold_reason = 'OOO'
            AND resume_at <= %(now)s

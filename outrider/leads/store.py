@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from outrider.kit.db import Db, execute, fetch_all, fetch_one, fetch_value
+from outrider.kit.db import Db, execute, fetch_all, fetch_dicts, fetch_one, fetch_value
 from outrider.leads.models import (
     LEAD_FIELDS,
     CampaignLead,
@@ -141,18 +141,25 @@ async def find_client_id(db: Db, user_id: int, campaign_lead_id: int) -> int | N
     return client_id
 
 
-async def find_lead_id(db: Db, user_id: int, *, campaign_lead_id: int | None, email: str) -> int | None:
-    """Who got a mail: the lead of this map, or else the one with the address."""
-    lead_id: int | None = await fetch_value(
+async def list_lead_ids(db: Db, user_id: int, *, campaign_lead_id: int | None, email: str) -> list[int]:
+    """Who got a mail: the lead of this map, and the one that has the address now, in the order of locks."""
+    rows = await fetch_dicts(
         db,
         """
-        SELECT coalesce(
-            (SELECT lead_id FROM campaign_leads WHERE user_id = %(user_id)s AND id = %(campaign_lead_id)s),
-            (SELECT id FROM leads WHERE user_id = %(user_id)s AND email = %(email)s))
+        SELECT lead_id AS id
+        FROM campaign_leads
+        WHERE user_id = %(user_id)s
+          AND id = %(campaign_lead_id)s
+        UNION
+        SELECT id
+        FROM leads
+        WHERE user_id = %(user_id)s
+          AND email = %(email)s
+        ORDER BY id
         """,
         {"user_id": user_id, "campaign_lead_id": campaign_lead_id, "email": email},
     )
-    return lead_id
+    return [row["id"] for row in rows]
 
 
 async def lock_campaign_lead(db: Db, user_id: int, campaign_lead_id: int) -> CampaignLead:

@@ -93,18 +93,18 @@ def read_dsn(incoming: Incoming) -> Dsn | None:
 
 def read_dsns(incoming: Incoming) -> tuple[Dsn, ...]:
     """The same for each recipient."""
-    original_message_id = _original_message_id(incoming)
-    return _from_report(incoming, original_message_id) or tuple(
+    returned_id = original_message_id(incoming)
+    return _from_report(incoming, returned_id) or tuple(
         Dsn(
             action=Action.DELAYED if notice.is_late else Action.FAILED,
             final_recipient=notice.recipient,
             status=find_enhanced_code(notice.reason),
             diagnostic_code=notice.reason[:MAX_DIAGNOSTIC],
-            original_message_id=original_message_id,
+            original_message_id=returned_id,
         )
         for notice in read_notices(incoming)
         # One that says neither which mail nor to whom is about something else: a quota, a quarantine.
-        if notice.recipient or original_message_id
+        if notice.recipient or returned_id
     )
 
 
@@ -144,15 +144,14 @@ def _kind_of(scope: Scope, reason: Reason) -> BounceKind:
     return BounceKind.HARD if is_gone else BounceKind.SOFT
 
 
-def _from_report(incoming: Incoming, original_message_id: str | None) -> tuple[Dsn, ...]:
+def _from_report(incoming: Incoming, returned_id: str | None) -> tuple[Dsn, ...]:
     status_part = next((part for part in _parts(incoming) if _is_status(part)), None)
     if status_part is None:
         return ()
     blocks = _blocks(status_part)
     general = next((block for block in blocks if "Reporting-MTA" in block), Message())
     recipients = [block for block in blocks if "Final-Recipient" in block or "Action" in block]
-    original_message_id = _original_message_id(incoming)
-    return tuple(_dsn_of_block(block, general, incoming, original_message_id) for block in recipients[:MAX_RECIPIENTS])
+    return tuple(_dsn_of_block(block, general, incoming, returned_id) for block in recipients[:MAX_RECIPIENTS])
 
 
 def _blocks(part: Message) -> list[Message]:
@@ -165,7 +164,7 @@ def _blocks(part: Message) -> list[Message]:
     return [message_from_string(group) for group in _BLANK_LINE.split(text.strip())[: MAX_RECIPIENTS + 1]]
 
 
-def _dsn_of_block(block: Message, general: Message, incoming: Incoming, original_message_id: str | None) -> Dsn:
+def _dsn_of_block(block: Message, general: Message, incoming: Incoming, returned_id: str | None) -> Dsn:
     final = _recipient(block, "Final-Recipient") or _recipient(block, "X-Actual-Recipient")
     status = find_enhanced_code(_field(block, "Status"))
     diagnostic = _untyped(_field(block, "Diagnostic-Code"))
@@ -177,7 +176,7 @@ def _dsn_of_block(block: Message, general: Message, incoming: Incoming, original
         diagnostic_code=(diagnostic or words_about(notice_text(incoming), final))[:MAX_DIAGNOSTIC],
         reporting_mta=_untyped(_field(general, "Reporting-MTA")) or None,
         remote_mta=_untyped(_field(block, "Remote-MTA")) or None,
-        original_message_id=original_message_id,
+        original_message_id=returned_id,
     )
 
 
@@ -220,7 +219,7 @@ def _enhanced_code(status: str | None, diagnostic: str) -> str | None:
     return find_enhanced_code(diagnostic) or status
 
 
-def _original_message_id(incoming: Incoming) -> str | None:
+def original_message_id(incoming: Incoming) -> str | None:
     """From the returned message or its headers; else from the copy in the text; else from the report's own thread."""
     for part in _parts(incoming)[1:]:
         kind = content_type(part)

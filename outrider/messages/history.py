@@ -13,7 +13,8 @@ from outrider.kit.db import Db, fetch_all
 class HistoryItem:
     """A mail of a conversation. `step_number`: of the mail itself, of a reply that of the mail it answers.
 
-    `clicked_urls` and `attachments` (token, name, type, size) are in the order in which they came.
+    `clicked_urls` and `attachments` (token, name, type, size) are in the order in which they came. `auto_reply` (kind,
+    return_date, replacement) is what a program said that answered.
     """
 
     id: int
@@ -33,6 +34,7 @@ class HistoryItem:
     click_count: int
     clicked_urls: list[str]
     attachments: list[dict[str, Any]]
+    auto_reply: dict[str, Any] | None
 
     @property
     def is_reply(self) -> bool:
@@ -80,8 +82,15 @@ async def list_history(
                                                'size', file.size)
                        FROM attachments AS file
                       WHERE file.message_id = mails.id
-                      ORDER BY file.id) AS attachments
+                      ORDER BY file.id) AS attachments,
+               CASE WHEN auto.message_id IS NOT NULL THEN jsonb_build_object(
+                    'kind', auto.kind,
+                    'return_date', auto.returns_on,
+                    'replacement', CASE WHEN auto.replacement_email IS NOT NULL THEN jsonb_build_object(
+                         'name', auto.replacement_name, 'email', auto.replacement_email) END)
+               END AS auto_reply
           FROM mails
+          LEFT JOIN auto_replies AS auto ON auto.message_id = mails.id
           LEFT JOIN message_bodies AS body ON body.message_id = mails.id
           LEFT JOIN messages AS answered ON answered.id = mails.answers_id
          WHERE (%(after)s::timestamptz IS NULL OR mails.sent_at > %(after)s)

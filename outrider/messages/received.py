@@ -7,13 +7,17 @@ from datetime import datetime
 from uuid import UUID
 
 from outrider.kit.db import Db, execute, fetch_value
+from outrider.mail.autoreply import AutoReply
 
 _TOKEN_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A mail as it is kept. `kind`: REPLY, AUTO_REPLY, BOUNCE or UNTRACKED; lead and thread only where it has one."""
+    """A mail as it is kept. `kind`: REPLY, AUTO_REPLY, BOUNCE, COMPLAINT or UNTRACKED.
+
+    Lead and thread only where it has one.
+    """
 
     user_id: int
     mailbox_id: int
@@ -94,6 +98,27 @@ async def insert(db: Db, mail: Received, *, now: datetime) -> int | None:
         {"id": message_id, "html": mail.html, "text": mail.text, "raw": mail.raw, "now": now},
     )
     return message_id
+
+
+async def insert_auto_reply(db: Db, user_id: int, message_id: int, auto: AutoReply) -> None:
+    """Keep what an automatic answer says."""
+    person = auto.replacement
+    await execute(
+        db,
+        """
+        INSERT INTO auto_replies (message_id, user_id, kind, evidence, returns_on, replacement_name, replacement_email)
+        VALUES (%(message_id)s, %(user_id)s, %(kind)s, %(evidence)s, %(returns_on)s, %(name)s, %(email)s)
+        """,
+        {
+            "message_id": message_id,
+            "user_id": user_id,
+            "kind": auto.kind,
+            "evidence": auto.evidence,
+            "returns_on": auto.return_date,
+            "name": person.name if person else "",
+            "email": person.address if person else None,
+        },
+    )
 
 
 async def insert_files(db: Db, user_id: int, message_id: int, files: Sequence[File]) -> None:

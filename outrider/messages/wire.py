@@ -66,6 +66,8 @@ def history_item(item: HistoryItem, *, public_url: str, plain_replies: bool = Fa
         body["open_count"] = item.open_count
         body["click_count"] = item.click_count
         body["click_details"] = dict.fromkeys(item.clicked_urls, True)
+    if item.auto_reply:  # beyond the reference
+        body["auto_reply"] = item.auto_reply
     return body
 
 

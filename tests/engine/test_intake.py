@@ -1,13 +1,14 @@
 """Mail that comes in ends where it should: each kind, once, with what it changes."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from psycopg.types.json import Jsonb
 
-from outrider.engine.inbound.intake import Reader, take_in
+from outrider.engine.inbound.arrival import Reader
+from outrider.engine.inbound.intake import take_in
 from outrider.engine.survey import explain, tend
 from outrider.kit.db import execute, fetch_dicts
 from outrider.mail.parse import parse
@@ -59,6 +60,13 @@ class Desk:
 
     async def received(self) -> list[dict[str, Any]]:
         return await fetch_dicts(self.db, "SELECT * FROM messages WHERE direction = 'IN' ORDER BY id")
+
+    async def auto_replies(self) -> list[dict[str, Any]]:
+        return await fetch_dicts(self.db, "SELECT * FROM auto_replies ORDER BY message_id")
+
+    async def suppressed(self) -> list[str]:
+        rows = await fetch_dicts(self.db, "SELECT email FROM unsubscribes WHERE client_id = 0 ORDER BY email")
+        return [row["email"] for row in rows]
 
     async def lead(self) -> dict[str, Any]:
         return await self.world.row("campaign_leads", self.mail["campaign_lead_id"])
@@ -310,6 +318,105 @@ async def test_somebody_who_has_left_is_the_wrong_person(desk: Desk) -> None:
     await desk.take_in(letter)
     lead = await desk.lead()
     assert (lead["status"], lead["hold_reason"], lead["category_id"]) == ("STOPPED", "WRONG_PERSON", 7)
+    [told] = await desk.auto_replies()
+    assert (told["kind"], told["replacement_email"], told["returns_on"]) == ("GONE", "bo@hexly.example", None)
+
+
+async def test_what_an_automatic_answer_says_is_kept(desk: Desk) -> None:
+    text = "I am out of office until Friday. Please contact Bo Lund (bo.lund@hexly.example).\n"
+    await desk.take_in(desk.letter(Subject="Automatic reply: Port fees", Auto_Submitted="auto-replied", text=text))
+    stranger = desk.letter(
+        In_Reply_To=None, From="Kim <kim@orr.example>", Auto_Submitted="auto-replied", Message_ID="<k@orr.example>"
+    )
+    await desk.take_in(stranger)
+    [told, of_a_stranger] = await desk.auto_replies()
+    assert (told["kind"], told["returns_on"], told["evidence"]) == (
+        "OUT_OF_OFFICE",
+        date(2026, 3, 6),
+        "Auto-Submitted: auto-replied",
+    )
+    assert (told["replacement_name"], told["replacement_email"]) == ("Bo Lund", "bo.lund@hexly.example")
+    assert (of_a_stranger["replacement_name"], of_a_stranger["replacement_email"]) == ("", None)
+
+
+async def test_a_lead_that_went_on_by_itself_can_be_told(world: World) -> None:
+    desk = await Desk.open(world, out_of_office_detection_settings=Jsonb({"reactivateOOOwithDelay": 2}))
+    await desk.take_in(desk.letter(Subject="Automatic reply: Port fees", Auto_Submitted="auto-replied"))
+    assert (await desk.lead())["has_returned"] is False
+    await tend(world.db, world.engine_id, world.now + timedelta(days=2))
+    assert (await desk.lead())["has_returned"] is True
+
+
+@pytest.mark.parametrize("text", ["Unsubscribe", "Kein Interesse. Bitte streichen Sie mich aus Ihrem Verteiler."])
+async def test_an_answer_that_asks_for_no_more_mail_is_an_unsubscribe(desk: Desk, text: str) -> None:
+    with hearing(ReplyReceived) as heard:
+        await desk.take_in(desk.letter(text=f"{text}\n"))
+    lead, sent = await desk.lead(), await desk.sent_mail()
+    assert (lead["status"], lead["hold_reason"]) == ("STOPPED", "UNSUBSCRIBED")
+    assert sent["unsubscribed_at"] == desk.world.now
+    assert len(heard.events) == 1  # it is an answer, too
+    assert await desk.suppressed() == [desk.mail["to_email"]]
+    assert sorted(await desk.world.events()) == [("REPLIED", lead["id"]), ("UNSUBSCRIBED", lead["id"])]
+
+
+async def test_a_colleague_who_asks_for_it_speaks_for_both(desk: Desk) -> None:
+    [colleague] = await desk.world.leads(desk.campaign_id, 1, domain="hexly.example")
+    lead_id = (await desk.world.row("campaign_leads", colleague))["lead_id"]
+    email = (await desk.world.row("leads", lead_id))["email"]
+    await desk.take_in(desk.letter(From=f"Bo <{email}>", text="Please remove us from your list.\n"))
+    assert await desk.suppressed() == sorted([desk.mail["to_email"], email])
+    rows = [await desk.lead(), await desk.world.row("campaign_leads", colleague)]
+    assert [(row["status"], row["hold_reason"]) for row in rows] == [("STOPPED", "UNSUBSCRIBED")] * 2
+
+
+async def test_a_program_cannot_ask_for_it(desk: Desk) -> None:
+    await desk.take_in(desk.letter(Auto_Submitted="auto-replied", text="I am away. Please unsubscribe me.\n"))
+    assert await desk.suppressed() == []
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_lead_may_ask_for_it_at_another_mailbox(world: World, is_known: bool) -> None:
+    desk = await Desk.open(world)
+    author = desk.mail["to_email"] if is_known else "kim@orr.example"
+    desk.reader = Reader(world.user_id, await world.mailbox(), "other@quaydesk.example")
+    await desk.take_in(desk.letter(From=author, In_Reply_To=None, Subject="Stop", text="Stop emailing me.\n"))
+    assert [mail["kind"] for mail in await desk.received()] == ["UNTRACKED"]
+    assert await desk.suppressed() == ([author] if is_known else [])
+
+
+def _complaint(desk: Desk, *, feedback_type: str = "abuse", names_mail: bool = True) -> bytes:
+    """As providers pass it on (RFC 5965, appendix B)."""
+    message_id = f"Message-ID: <{desk.mail['message_id']}>\r\n" if names_mail else ""
+    return (
+        f"From: <abuse@mail.example>\r\nTo: {desk.mail['from_email']}\r\nSubject: FW: Port fees\r\n"
+        "Message-ID: <complaint-1@mail.example>\r\nDate: Mon, 02 Mar 2026 09:21:00 +0000\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nThis is an email abuse report.\r\n"
+        "--b\r\nContent-Type: message/feedback-report\r\n\r\n"
+        f"Feedback-Type: {feedback_type}\r\nUser-Agent: Loop/1.0\r\nVersion: 1\r\n"
+        f"Original-Rcpt-To: <{desk.mail['to_email']}>\r\n\r\n"
+        f"--b\r\nContent-Type: message/rfc822\r\n\r\n{message_id}Subject: Port fees\r\n\r\nHi\r\n--b--\r\n"
+    ).encode()
+
+
+@pytest.mark.parametrize("names_mail", [True, False])
+async def test_whoever_calls_a_mail_spam_gets_no_more(desk: Desk, names_mail: bool) -> None:
+    with hearing(ReplyReceived, UntrackedReplyReceived) as heard:
+        assert await desk.take_in(_complaint(desk, names_mail=names_mail))
+        assert not await desk.take_in(_complaint(desk, names_mail=names_mail))
+    lead = await desk.lead()
+    assert (lead["status"], lead["hold_reason"]) == ("STOPPED", "UNSUBSCRIBED")
+    assert [mail["kind"] for mail in await desk.received()] == ["COMPLAINT"]
+    assert await desk.suppressed() == [desk.mail["to_email"]]
+    assert heard.events == []
+
+
+@pytest.mark.parametrize("feedback_type", ["not-spam", "auth-failure"])
+async def test_a_report_that_is_no_complaint_is_only_kept(desk: Desk, feedback_type: str) -> None:
+    with hearing(UntrackedReplyReceived) as heard:
+        await desk.take_in(_complaint(desk, feedback_type=feedback_type))
+    assert [mail["kind"] for mail in await desk.received()] == ["UNTRACKED"]
+    assert (await desk.suppressed(), heard.events) == ([], [])
 
 
 def _report(desk: Desk, *, status: str, words: str, action: str = "failed", names_mail: bool = True) -> bytes:
@@ -348,6 +455,16 @@ async def test_a_soft_bounce_leaves_the_lead_in_its_sequence(desk: Desk) -> None
     assert await desk.take_in(_report(desk, status="4.2.2", words="452 4.2.2 Mailbox full"))
     assert (await desk.sent_mail())["bounce_kind"] == "SOFT"
     assert (await desk.lead())["status"] == "INPROGRESS"
+
+
+async def test_a_report_about_another_mail_is_kept_and_nobody_is_told(desk: Desk) -> None:
+    report = _report(desk, status="5.1.1", words="550 5.1.1 User unknown", names_mail=False)
+    report = report.replace(desk.mail["to_email"].encode(), b"somebody@else.example")
+    with hearing(MessageBounced, UntrackedReplyReceived) as heard:
+        assert not await desk.take_in(report, only_matched=True)
+        assert await desk.take_in(report)
+    assert [mail["kind"] for mail in await desk.received()] == ["UNTRACKED"]
+    assert heard.events == []
 
 
 async def test_a_delay_is_no_bounce(desk: Desk) -> None:

@@ -108,6 +108,10 @@ async def test_flags_are_shown(api: ApiClient, db: Db) -> None:
     [row] = (await listed(api, "snoozed"))["data"]
     assert (row["is_important"], row["is_archived"], row["is_snoozed"]) == (True, True, True)
     assert row["snoozed_until"] == "2026-03-02T11:00:00.000Z"
+    assert row["is_ooo_automated_push_lead"] is None
+    await change(db, here, "has_returned = true")
+    [row] = (await listed(api, "snoozed"))["data"]
+    assert row["is_ooo_automated_push_lead"] is True
 
 
 async def test_the_latest_answer_is_first_and_who_never_answered_last(api: ApiClient, db: Db) -> None:

@@ -126,13 +126,16 @@ async def test_the_list_can_be_narrowed_by_what_became_of_the_mails(api: ApiClie
     await sent("e", bounced_at=NOW, bounce_kind="SENDER", status="BOUNCED")
     await change_place(db, campaign_id, ids["e"], "category_id = 9")
     await change_place(db, campaign_id, ids["f"], "is_unsubscribed = true")
+    await mail(
+        db, api.user_id, campaign_id, ids["f"], step_id=None, direction="IN", kind="COMPLAINT", status="RECEIVED"
+    )
     expected = {
         "is_opened": "ab",
         "is_clicked": "b",
         "is_replied": "c",
         "is_bounced": "d",
         "is_unsubscribed": "f",
-        "is_spam": "",
+        "is_spam": "f",
         "is_accepted": "abc",
         "not_replied": "abde",
         "is_sender_bounced": "e",

@@ -1,6 +1,6 @@
 """Conversations over HTTP."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,9 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from outrider.kit.db import Db, execute, fetch_value
+from outrider.mail.autoreply import AutoReply, AutoReplyKind
+from outrider.mail.parse import Correspondent
+from outrider.messages.received import insert_auto_reply
 from tests.support import make
 from tests.support.client import ApiClient
 from tests.support.leads import add_one, mail, place
@@ -193,6 +196,24 @@ async def test_replies_can_be_had_as_plain_text(
     url = f"/campaigns/{campaign_id}/leads/{lead_id}/message-history"
     body = await get(api, url, show_plain_text_response="true")
     assert [item["email_body"].strip() for item in body["history"]] == ["<div>Hi Ada</div>", "Tell me more"]
+
+
+async def test_an_automatic_answer_says_what_was_read_in_it(
+    api: ApiClient, db: Db, *, campaign_id: int, lead_id: int, step_id: int
+) -> None:
+    _, received = await conversation(api, db, campaign_id, lead_id, step_id)
+    person = Correspondent("Bo Lund", "bo@hexly.io")
+    auto = AutoReply(AutoReplyKind.OUT_OF_OFFICE, "X-Autoreply: yes", date(2026, 3, 16), ("bo@hexly.io",), person)
+    await insert_auto_reply(db, api.user_id, received, auto)
+    body = await get(api, f"/campaigns/{campaign_id}/leads/{lead_id}/message-history")
+    assert [item.get("auto_reply") for item in body["history"]] == [
+        None,
+        {
+            "kind": "OUT_OF_OFFICE",
+            "return_date": "2026-03-16",
+            "replacement": {"name": "Bo Lund", "email": "bo@hexly.io"},
+        },
+    ]
 
 
 async def test_a_mail_without_html_shows_its_text(

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from outrider.engine.inbound.intake import Reader, take_in
+from outrider.engine.inbound.arrival import Reader
+from outrider.engine.inbound.intake import take_in
 from outrider.kit.db import Database, fetch_dicts
 from outrider.sandbox import bounces, letters
 from outrider.sandbox.letters import Letter, Person

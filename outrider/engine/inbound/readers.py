@@ -13,7 +13,8 @@ from datetime import timedelta
 import psycopg
 
 from outrider.engine import store
-from outrider.engine.inbound.intake import Reader, keep, take_in
+from outrider.engine.inbound.arrival import Reader
+from outrider.engine.inbound.intake import keep, take_in
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Database, describe_failure
