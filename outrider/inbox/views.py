@@ -286,7 +286,8 @@ _COLUMNS: LiteralString = """
     place.id, place.lead_id, place.campaign_id, place.mailbox_id, place.status, place.category_id, place.last_sent_at,
     place.last_reply_at, place.due_at, place.last_step_number, place.revenue, place.is_unread, place.is_important,
     place.is_archived, place.snoozed_until, place.team_member_id, place.has_returned,
-    leads.email, leads.first_name, leads.last_name, campaigns.name AS campaign_name, campaigns.client_id, campaigns.parent_campaign_id, campaigns.timezone,
+    leads.email, leads.first_name, leads.last_name, campaigns.name AS campaign_name,
+    campaigns.client_id, campaigns.parent_campaign_id, campaigns.timezone,
     campaigns.days, campaigns.start_hour, campaigns.end_hour,
     (SELECT count(*) FROM steps WHERE steps.campaign_id = place.campaign_id AND steps.deleted_at IS NULL) AS step_count,
     (SELECT steps.id
