@@ -9,8 +9,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
-from hashlib import shake_128
+from hashlib import blake2b
 from math import prod
 from typing import TypeAlias
 
@@ -20,6 +19,7 @@ from outrider.content.syntax import Kind, TemplateError, Token
 MAX_GROUPS = 1_000
 MAX_DEPTH = 20
 _SEED_BYTES = 16
+_NUMBERS = struct.Struct(">16I")  # in one digest of BLAKE2b
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +153,7 @@ def choose(option_counts: tuple[int, ...], seed: int | bytes, *, purpose: bytes)
         return ()
     if isinstance(seed, int):
         seed = (seed % (1 << 8 * _SEED_BYTES)).to_bytes(_SEED_BYTES, "big")
-    digest = shake_128(purpose + seed).digest(4 * len(option_counts))
-    numbers = _words(len(option_counts)).unpack(digest)
-    return tuple([number % options for number, options in zip(numbers, option_counts, strict=True)])
-
-
-@cache
-def _words(count: int) -> struct.Struct:
-    return struct.Struct(f">{count}I")
+    numbers = _NUMBERS.unpack(blake2b(seed, person=purpose).digest())
+    for block in range(1, -(-len(option_counts) // len(numbers))):
+        numbers += _NUMBERS.unpack(blake2b(seed, person=purpose, salt=block.to_bytes(2, "big")).digest())
+    return tuple([number % options for number, options in zip(numbers, option_counts, strict=False)])

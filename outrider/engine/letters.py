@@ -9,7 +9,7 @@ what is left to do is to put the words in. Where it is not sure that any words w
 from dataclasses import dataclass
 from html import unescape
 from itertools import count
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from markupsafe import Markup
 
@@ -37,8 +37,7 @@ class Paths(Protocol):
     def opening(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Wrapping:
+class Wrapping(NamedTuple):
     """What campaign and mailbox put around a text. `words`: the unsubscribe text."""
 
     tracking_url: str
@@ -53,8 +52,7 @@ class Wrapping:
         return unsubscribe_text(self.words, None if self.is_plain else self.tracking_url + way_out)
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """A mail's body: the HTML that is kept, its text, and the HTML as it leaves, unless only the text does."""
 
     html: str

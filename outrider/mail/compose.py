@@ -86,9 +86,9 @@ def _part(subtype: bytes, body: EncodedText) -> bytes:
     )
 
 
-def _boundary(seed: str, *contents: bytes) -> bytes:
+def _boundary(seed: str, plain: bytes, rich: bytes) -> bytes:
     """From the Message-ID: the same mail has the same bytes. An encoded text never holds `=_`, but one in 7bit may."""
     boundary = b"=_" + blake2b(seed.encode(), digest_size=12).hexdigest().encode("ascii")
-    while any(boundary in content for content in contents):
+    while boundary in plain or boundary in rich:
         boundary += b"_"
     return boundary

@@ -4,15 +4,14 @@ RFC 2045 §6 (7bit, quoted-printable, base64), RFC 5321 §4.5.3.1.6 (line length
 """
 
 from binascii import b2a_base64, b2a_qp
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_LINE_OCTETS = 998  # RFC 5322 §2.1.1
 BASE64_LINE = 57  # octets that make 76 characters (RFC 2045 §6.8)
 _ASCII = bytes(range(128))
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedText:
+class EncodedText(NamedTuple):
     transfer_encoding: bytes
     content: bytes  # ends in CRLF
 

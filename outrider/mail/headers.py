@@ -53,7 +53,7 @@ def mailbox(name: str, address: str, display_name: str = "") -> bytes:
     """A field with one address: `From: "Nora Finch" <nora@acme.example>`; raises InvalidAddress."""
     if not _ADDRESS.fullmatch(address):
         raise InvalidAddress("The address cannot stand in a header.")
-    phrase = _phrase(" ".join(single_line(display_name).split()), len(name) + 2)
+    phrase = _phrase(" ".join(single_line(display_name).split()), len(name) + 2) if display_name else ""
     if not phrase:
         return f"{name}: {address}\r\n".encode()
     column = len(name) + 2 + len(phrase) if "\n" not in phrase else len(phrase) - phrase.rindex("\n")

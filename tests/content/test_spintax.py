@@ -97,7 +97,10 @@ def test_subject_and_body_do_not_choose_in_step() -> None:
 
 
 def test_what_is_written_further_down_changes_no_choice() -> None:
-    assert choose((5,) * 3, 42, purpose=b"body") == choose((5,) * 9, 42, purpose=b"body")[:3]
+    every = choose((5,) * 1_000, 42, purpose=b"body")
+    for count in (1, 3, 16, 17, 40):
+        assert choose((5,) * count, 42, purpose=b"body") == every[:count]
+    assert all(len(set(every[start : start + 16])) > 1 for start in range(0, 1_000, 16))
 
 
 @pytest.mark.parametrize(
