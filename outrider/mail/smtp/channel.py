@@ -73,7 +73,8 @@ class Channel(asyncio.Protocol):
         """The next reply in order, if it is there; raises ChannelLost or TimeoutError if none will come."""
         if self._replies:
             return self._replies.popleft()
-        self._open_transport()
+        if self._lost is not None:
+            self._open_transport()
         return None
 
     def listen(self, listener: Callable[[], None], *, seconds: float) -> None:

@@ -32,6 +32,9 @@ T = TypeVar("T")
 Talk = Generator[float, None, T]
 """What is said and heard in a row. It yields where it waits: the seconds that it is ready to."""
 
+_Line = tuple[Command | None, bytes, str | None]
+"""A command, how it is said, and the copy it is about."""
+
 
 class Farewell(ChannelLost):
     """The server said 421, it is about to close (RFC 5321 §3.8), or refused what it had not got yet."""
@@ -139,12 +142,11 @@ class Connection:
         commands = self._commands(envelope)
         ahead_count = self._ahead_count(envelope, commands)
         if not self._is_begun:
-            self._channel.write(_lines(commands[:ahead_count]))
+            self._channel.write(_written(commands[:ahead_count]))
         self._is_begun = self._needs_reset = False
         refusal: Outcome | None = None
-        recipients = iter(envelope.recipients)
         try:
-            for place, (command, line) in enumerate(commands):
+            for place, (command, line, copy) in enumerate(commands):
                 if place >= ahead_count:
                     if refusal:
                         break
@@ -152,15 +154,14 @@ class Connection:
                 reply = self._channel.take() or (
                     yield from self._wait(self._timeouts.data if command is DATA else self._timeouts.command)
                 )
-                no = _refusal(reply, command)
-                recipient = next(recipients) if command is RCPT else None
-                if recipient and no and recipient is not envelope.recipients[0]:
-                    unwanted.append(recipient)
-                elif command and no:
-                    refusal = refusal or refused(no, command)
-                elif command is DATA and refusal:
-                    yield from self._send_nothing()
-                    return refusal
+                if not _is_refusal(reply, command):
+                    if refusal and command is DATA:
+                        yield from self._send_nothing()
+                        return refusal
+                elif copy:
+                    unwanted.append(copy)
+                else:
+                    refusal = refusal or refused(reply, command or MAIL)
         except OSError:
             if refusal is None:
                 raise
@@ -168,13 +169,16 @@ class Connection:
         self._needs_reset = refusal is not None
         return refusal
 
-    def _commands(self, envelope: Envelope) -> list[tuple[Command | None, bytes]]:
-        """What comes before the content. None is RSET, whose reply says nothing."""
-        commands: list[tuple[Command | None, bytes]] = [(None, b"RSET\r\n")] if self._needs_reset else []
-        commands.append((MAIL, mail_command(envelope, self.capabilities)))
-        commands.extend([(RCPT, recipient_command(recipient)) for recipient in envelope.recipients])
-        commands.append((DATA, b"DATA\r\n"))
-        return commands
+    def _commands(self, envelope: Envelope) -> list[_Line]:
+        """What comes before the content; None is RSET."""
+        lead, *copies = envelope.recipients
+        return [
+            *([(None, b"RSET\r\n", None)] if self._needs_reset else ()),
+            (MAIL, mail_command(envelope, self.capabilities), None),
+            (RCPT, recipient_command(lead), None),
+            *[(RCPT, recipient_command(copy), copy) for copy in copies],
+            (DATA, b"DATA\r\n", None),
+        ]
 
     def _ahead_count(self, envelope: Envelope, commands: Sequence[object]) -> int:
         """How many are written before the first is answered (RFC 2920 §3.1).
@@ -215,7 +219,7 @@ class Connection:
         if not following or not self.capabilities.pipelining or objection(following, self.capabilities):
             return b""
         commands = self._commands(following)
-        return _lines(commands[: self._ahead_count(following, commands)])
+        return _written(commands[: self._ahead_count(following, commands)])
 
     def _raise_if_answered(self) -> None:
         """An answer before the final dot can only be a refusal; with the dot unsent it is certain."""
@@ -249,16 +253,16 @@ class Connection:
         return disconnected(f"{self.server.host}:{self.server.port}: {error}.")
 
 
-def _refusal(reply: Reply, command: Command | None) -> Reply | None:
-    """The reply if it is a refusal; what is neither yes nor no ends the connection."""
+def _is_refusal(reply: Reply, command: Command | None) -> bool:
+    """Whether it is a no; what is neither yes nor no ends the connection. What is said to RSET says nothing."""
     if reply.code // 100 == (GO_ON if command is DATA else DONE):
-        return None
+        return False
     if reply.code == CLOSING:
         raise Farewell(refused(reply, command or MAIL))
     if reply.is_refusal:
-        return reply
+        return command is not None
     raise ChannelLost(f"the server answered {command} with {reply}")
 
 
-def _lines(commands: Sequence[tuple[Command | None, bytes]]) -> bytes:
-    return b"".join([line for _, line in commands])
+def _written(commands: Sequence[_Line]) -> bytes:
+    return b"".join([line for _, line, _ in commands])

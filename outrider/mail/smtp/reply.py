@@ -1,13 +1,13 @@
 """Replies of an SMTP server: read line by line as bytes arrive, within bounds (RFC 5321 §4.2, RFC 2034)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 MAX_LINE_OCTETS = 4096  # RFC 5321 §4.5.3.1.5 says 512; servers with long explanations exist
 MAX_LINES = 200
-USUAL_LINE = 200
+USUAL_SIZE = 400  # octets received at once that are worth remembering
 MAX_REPLY_TEXT = 1000  # characters kept of what a server says
 
 _LINE = re.compile(r"([2-5]\d\d)(?:[ -](.*))?", re.DOTALL)
@@ -53,18 +53,23 @@ class ReplyParser:
     def is_between_replies(self) -> bool:
         return not self._pending and not self._begun
 
-    def feed(self, received: bytes) -> Iterator[Reply]:
+    def feed(self, received: bytes) -> Iterable[Reply]:
         """Replies before the malformed one are still given."""
+        if len(received) <= USUAL_SIZE and self.is_between_replies:
+            replies = _known(received)
+            if replies is not None:
+                return replies
+        return self._read(received)
+
+    def _read(self, received: bytes) -> Iterator[Reply]:
         *complete, self._pending = (self._pending + received).split(b"\n")
         for line in complete:
             if line[3:4] == b"-":
                 self._begin(line)
-            elif self._begun or len(line) > USUAL_LINE:
-                reply = _read_reply(tuple(self._begun), line)
-                self._begun.clear()
-                yield reply
-            else:
-                yield _known(line)
+                continue
+            reply = _read_reply(tuple(self._begun), line)
+            self._begun.clear()
+            yield reply
         if len(self._pending) > MAX_LINE_OCTETS:
             raise MalformedReply("a line without end")
 
@@ -85,9 +90,14 @@ def _read_reply(begun: tuple[bytes, ...], last: bytes) -> Reply:
 
 
 @lru_cache(maxsize=256)
-def _known(line: bytes) -> Reply:
-    """A server says the same few things to every mail."""
-    return _read_reply((), line)
+def _known(received: bytes) -> tuple[Reply, ...] | None:
+    """A server says the same few things to every mail. None: something is malformed, or begins and does not end."""
+    parser = ReplyParser()
+    try:
+        replies = tuple(parser._read(received))  # noqa: SLF001 - it is of this module
+    except MalformedReply:
+        return None
+    return replies if parser.is_between_replies else None
 
 
 def _read_line(octets: bytes) -> tuple[int, str]:

@@ -71,7 +71,7 @@ def test_what_is_no_reply_or_has_no_end_is_refused(octets: bytes) -> None:
 
 
 def test_replies_before_a_malformed_one_are_kept() -> None:
-    replies = ReplyParser().feed(b"250 ok\r\nrubbish\r\n")
+    replies = iter(ReplyParser().feed(b"250 ok\r\nrubbish\r\n"))
     assert next(replies) == Reply(250, None, ("ok",))
     with pytest.raises(MalformedReply):
         next(replies)
@@ -84,3 +84,20 @@ def test_no_bytes_break_the_parser(octets: bytes) -> None:
     except MalformedReply:
         return
     assert all(200 <= reply.code < 600 and "\n" not in str(reply) for reply in replies)
+
+
+def test_what_is_remembered_is_read_like_what_is_new() -> None:
+    """Whole, in pieces and malformed, also for the second time and after a reply that was begun."""
+    octets = b"250 2.1.0 Ok\r\n250-a\r\n250 b\r\n354 go\r\n"
+    expected = [Reply(250, "2.1.0", ("Ok",)), Reply(250, None, ("a", "b")), Reply(354, None, ("go",))]
+    for _ in range(2):
+        assert read(octets) == expected
+        parser = ReplyParser()
+        assert list(parser.feed(b"250-a\r\n")) == []
+        assert list(parser.feed(b"250 b\r\n")) == [Reply(250, None, ("a", "b"))]
+        assert list(parser.feed(b"250 b\r\n")) == [Reply(250, None, ("b",))]
+        assert parser.is_between_replies
+        replies = iter(ReplyParser().feed(b"250 ok\r\nrubbish\r\n"))
+        assert next(replies) == Reply(250, None, ("ok",))
+        with pytest.raises(MalformedReply):
+            next(replies)
