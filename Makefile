@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= auto
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test simulate figures check lint bench lock docs clean
+.PHONY: help setup demo test simulate figures fuzz check lint bench lock docs clean
 
 help:  ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ simulate: setup  ## Random campaigns, people, faults and crashes: make simulate 
 
 figures: setup  ## How well mail that comes back is read: bounces, auto-replies, return dates
 	$(BIN)/python -m tests.mail.figures
+
+fuzz: setup  ## Broken mails through everything that reads a mail: make fuzz N=50000
+	$(BIN)/python -m tests.mail.mutations --count $(or $(N),50000)
 
 lint: setup  ## Style, types and import rules only
 	$(BIN)/ruff check
