@@ -243,10 +243,13 @@ async def unsubscribe_known_address(db: Db, *, user_id: int, email: str, now: da
 async def set_category(
     db: Db, *, user_id: int, campaign_lead_id: int, category_id: int | None, by_hand: bool, now: datetime
 ) -> None:
-    """Of the lead in this campaign; what a person has chosen is never overwritten by the program."""
+    """Of the lead in this campaign; what a person has chosen is never overwritten by the program.
+
+    Nor does the program take back Do Not Contact, or make a lead uncategorizable who has a category.
+    """
     lead = await store.lock_lead(db, user_id, await store.load_lead_id(db, user_id, campaign_lead_id), client_id=None)
     campaign_lead = await store.lock_campaign_lead(db, user_id, campaign_lead_id)
-    if campaign_lead.is_category_set_by_hand and not by_hand:
+    if not by_hand and _stays(campaign_lead, category_id):
         return
     await store.update_category(db, campaign_lead, category_id, by_hand=by_hand and category_id is not None, now=now)
     if campaign_lead.category_id == category_id:
@@ -258,6 +261,13 @@ async def set_category(
             user_id, campaign_lead.campaign_id, campaign_lead.id, campaign_lead.category_id, category_id, now
         ),
     )
+
+
+def _stays(campaign_lead: CampaignLead, category_id: int | None) -> bool:
+    """Whether the program may not replace a category by this one."""
+    if campaign_lead.is_category_set_by_hand or campaign_lead.category_id == BuiltInCategory.DO_NOT_CONTACT:
+        return True
+    return category_id == BuiltInCategory.UNCATEGORIZABLE and campaign_lead.category_id is not None
 
 
 async def _follow_do_not_contact(

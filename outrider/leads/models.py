@@ -150,6 +150,7 @@ class Category:
     id: int
     name: str
     sentiment_type: str | None
+    description: str | None
     created_at: datetime
 
 

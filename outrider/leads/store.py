@@ -141,6 +141,16 @@ async def find_client_id(db: Db, user_id: int, campaign_lead_id: int) -> int | N
     return client_id
 
 
+async def has_map(db: Db, user_id: int, campaign_lead_id: int) -> bool:
+    """Whether the lead is still in the campaign."""
+    found: bool = await fetch_value(
+        db,
+        "SELECT EXISTS (SELECT FROM campaign_leads WHERE user_id = %(user_id)s AND id = %(id)s)",
+        {"user_id": user_id, "id": campaign_lead_id},
+    )
+    return found
+
+
 async def list_lead_ids(db: Db, user_id: int, *, campaign_lead_id: int | None, email: str) -> list[int]:
     """Who got a mail: the lead of this map, and the one that has the address now, in the order of locks."""
     rows = await fetch_dicts(
@@ -513,7 +523,7 @@ async def list_categories(db: Db, user_id: int, *, client_id: int | None) -> lis
         db,
         Category,
         """
-        SELECT id, name, sentiment_type, created_at
+        SELECT id, name, sentiment_type, description, created_at
         FROM categories
         WHERE (user_id IS NULL OR user_id = %(user_id)s)
           AND NOT EXISTS (

@@ -89,5 +89,5 @@ def _stem(word: str) -> str:
 
 @cache
 def _common_words() -> frozenset[str]:
-    known = tomllib.loads((files("outrider.engine.classify") / "rules.toml").read_text(encoding="utf-8"))
+    known = tomllib.loads((files("outrider.engine.classify") / "common_words.toml").read_text(encoding="utf-8"))
     return frozenset(word for line in known["common_words"] for word in line.split())

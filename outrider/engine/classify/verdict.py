@@ -1,15 +1,17 @@
 """The category of a reply, with how sure it is and why (product behaviour 6.4). Pure: rules, descriptions, model."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from outrider.engine.classify.descriptions import OwnCategory, best_fit
 from outrider.engine.classify.model import Guess, trained
-from outrider.engine.classify.rules import removal_words, says_nothing
 from outrider.leads.models import BuiltInCategory
 
 SURE = 0.6  # below, a reply is not categorised
+
+_WORD = re.compile(r"[^\W\d_]")
 
 _WIDER = {
     BuiltInCategory.MEETING_REQUEST: BuiltInCategory.INTERESTED,
@@ -49,18 +51,23 @@ def classify(text: str, *, allowed: Collection[int], own: Sequence[OwnCategory] 
     `own`: the account's own categories among the allowed ones. They are narrower than the built-in ones, so what fits
     them goes there.
     """
-    if says_nothing(text):
+    if _WORD.search(text) is None:
         return Verdict(BuiltInCategory.UNCATEGORIZABLE, 1.0, "There are no words in it.", Source.RULE)
-    removal = removal_words(text)
-    if removal and BuiltInCategory.DO_NOT_CONTACT in allowed:
-        reason = f"Asks to get no more mail: “{removal}”."
-        return Verdict(BuiltInCategory.DO_NOT_CONTACT, 1.0, reason, Source.RULE)
     fit = best_fit(text, own)
     if fit and fit.confidence >= SURE:
         words = ", ".join(f"“{word}”" for word in fit.words)
         reason = f"Fits the description of {fit.category.name}: {words}."
         return Verdict(fit.category.id, fit.confidence, reason, Source.DESCRIPTION)
     return _by_model(trained().guess(text), allowed)
+
+
+def refused(allowed: Collection[int]) -> Verdict:
+    """Of somebody who asks for no more mail in plain words (`mail.opt_out`): that needs no learning."""
+    chosen = next(
+        (each for each in (BuiltInCategory.DO_NOT_CONTACT, BuiltInCategory.NOT_INTERESTED) if each in allowed),
+        BuiltInCategory.UNCATEGORIZABLE,
+    )
+    return Verdict(chosen, 1.0, "Asks for no more mail.", Source.RULE)
 
 
 def _by_model(guess: Guess, allowed: Collection[int]) -> Verdict:

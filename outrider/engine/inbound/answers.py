@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from outrider.engine.inbound import categories
 from outrider.engine.inbound.absence import AbsenceRules
 from outrider.engine.inbound.arrival import Arrival, store
 from outrider.engine.inbound.matching import Match
@@ -9,16 +10,13 @@ from outrider.kit.db import Db
 from outrider.kit.events import emit
 from outrider.leads import actions as leads
 from outrider.leads import progress
-from outrider.leads.models import BuiltInCategory
 from outrider.mail import autoreply
 from outrider.mail.address import domain_of, is_free_mail
-from outrider.mail.autoreply import AutoReply, AutoReplyKind
+from outrider.mail.autoreply import AutoReplyKind
 from outrider.mail.opt_out import asks_for_no_more
 from outrider.messages import doubt, engagement, ledger, received
 from outrider.messages.ledger import EventRow
 from outrider.messages.models import ReplyReceived
-
-WRONG_PERSON_CATEGORY = 7
 
 
 async def take_answer(db: Db, arrival: Arrival, match: Match) -> bool:
@@ -32,18 +30,27 @@ async def take_answer(db: Db, arrival: Arrival, match: Match) -> bool:
     if message_id is None:
         return False
     await doubt.settle(db, [match.id])
-    if auto is None and asks_for_no_more(arrival.incoming):
+    is_opt_out = auto is None and asks_for_no_more(arrival.incoming)
+    if is_opt_out:
         await _follow_opt_out(db, match, arrival)
     if auto is not None:
         await received.insert_auto_reply(db, match.user_id, message_id, auto)
-        if is_away:
-            await _follow_absence(db, match, auto, rules, arrival.now)
+        if is_away and rules.holds:  # what ends a sequence finds it held already
+            resumes_at = rules.resumes_at(auto.return_date, arrival.now, zone=match.timezone)
+            await progress.wait_for_return(db, match.campaign_lead_id, resumes_at, now=arrival.now)
     if counts_as_reply:
         await _follow_reply(db, match, message_id, arrival.sent_at, is_human=auto is None)
     elif is_away:
         await engagement.record_reply(db, match.id, arrival.sent_at, is_counted=False)
-    elif auto is not None and auto.kind is AutoReplyKind.GONE:
-        await _follow_departure(db, match, arrival.now)
+    elif auto is not None and auto.kind is AutoReplyKind.GONE:  # nobody else is told (decision 35)
+        await progress.end(db, [match.campaign_lead_id], status="STOPPED", reason="WRONG_PERSON", now=arrival.now)
+    verdict = (
+        await categories.of_person(db, match, arrival.incoming, is_opt_out=is_opt_out)
+        if auto is None
+        else categories.of_machine(match, auto)
+    )
+    if verdict is not None:
+        await categories.give(db, match.user_id, match.campaign_lead_id, message_id, verdict, now=arrival.now)
     return True
 
 
@@ -58,22 +65,6 @@ async def _follow_opt_out(db: Db, match: Match, arrival: Arrival) -> None:
             campaign_lead_id=match.campaign_lead_id,
             message_id=match.id,
             now=arrival.now,
-        )
-
-
-async def _follow_absence(db: Db, match: Match, auto: AutoReply, rules: AbsenceRules, now: datetime) -> None:
-    """The lead waits for the return, if the campaign wants it to; what ends a sequence finds it held already."""
-    if rules.holds:
-        resumes_at = rules.resumes_at(auto.return_date, now, zone=match.timezone)
-        await progress.wait_for_return(db, match.campaign_lead_id, resumes_at, now=now)
-    if rules.is_categorized:
-        await leads.set_category(
-            db,
-            user_id=match.user_id,
-            campaign_lead_id=match.campaign_lead_id,
-            category_id=BuiltInCategory.OUT_OF_OFFICE,
-            by_hand=False,
-            now=now,
         )
 
 
@@ -105,17 +96,4 @@ async def _follow_reply(db: Db, match: Match, message_id: int, at: datetime, *, 
             is_counted=is_counted,
             is_human=is_human,
         ),
-    )
-
-
-async def _follow_departure(db: Db, match: Match, now: datetime) -> None:
-    """They are no longer there: the sequence ends, nobody else is told (decision 35)."""
-    await progress.end(db, [match.campaign_lead_id], status="STOPPED", reason="WRONG_PERSON", now=now)
-    await leads.set_category(
-        db,
-        user_id=match.user_id,
-        campaign_lead_id=match.campaign_lead_id,
-        category_id=WRONG_PERSON_CATEGORY,
-        by_hand=False,
-        now=now,
     )

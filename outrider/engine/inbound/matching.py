@@ -39,6 +39,7 @@ class Match:
     out_of_office_settings: Mapping[str, Any]
     timezone: str | None
     pauses_company: bool
+    category_ids: list[int]
     first_replied_at: datetime | None
 
     def is_named_in(self, message_ids: Sequence[str]) -> bool:
@@ -144,7 +145,7 @@ _SELECT = """
         SELECT m.id, m.user_id, m.campaign_id, m.campaign_lead_id, m.lead_id, m.stats_id, m.message_id,
                m.server_message_id, m.to_email, m.subject, c.track_settings, c.stop_lead_settings,
                c.out_of_office_detection_settings AS out_of_office_settings, c.timezone,
-               c.auto_pause_domain_leads_on_reply AS pauses_company,
+               c.auto_pause_domain_leads_on_reply AS pauses_company, c.ai_categorisation_options AS category_ids,
                m.first_replied_at
           FROM messages AS m
           JOIN campaigns AS c ON c.id = m.campaign_id

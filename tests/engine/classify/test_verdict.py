@@ -4,7 +4,7 @@ import pytest
 
 from outrider.engine.classify.accuracy import ALL
 from outrider.engine.classify.descriptions import OwnCategory, best_fit
-from outrider.engine.classify.verdict import SURE, Source, classify
+from outrider.engine.classify.verdict import SURE, Source, Verdict, classify, refused
 
 COMPETITOR = OwnCategory(100_000, "Uses a competitor", "Already has another tool, such as Lemlist or Apollo")
 NEXT_YEAR = OwnCategory(100_001, "Next year", '"next year", "new fiscal year", no budget left')
@@ -45,7 +45,6 @@ def test_a_campaign_gets_only_categories_that_it_allows(text: str, allowed: set[
 @pytest.mark.parametrize(
     ("text", "source", "reason"),
     [
-        ("unsubscribe please", Source.RULE, "Asks to get no more mail: “unsubscribe”."),
         ("...", Source.RULE, "There are no words in it."),
         ("Das ist uns zu teuer.", Source.MODEL, "Speaks of no money."),
         ("ok", Source.MODEL, "Says too little to tell."),
@@ -95,6 +94,6 @@ def test_an_own_category_goes_before_the_wider_one() -> None:
     assert verdict.reason == "Fits the description of Uses a competitor: “lemlist”."
 
 
-def test_who_wants_no_more_mail_is_never_put_elsewhere() -> None:
-    verdict = classify("We have Lemlist. Remove me from your list.", allowed={*ALL, COMPETITOR.id}, own=[COMPETITOR])
-    assert verdict.category_id == 4
+@pytest.mark.parametrize(("allowed", "expected"), [(ALL, 4), ({1, 3}, 3), ({1}, 8), (set(), 8)])
+def test_who_asks_for_no_more_mail_is_as_near_to_do_not_contact_as_is_allowed(allowed: set[int], expected: int) -> None:
+    assert refused(allowed) == Verdict(expected, 1.0, "Asks for no more mail.", Source.RULE)
