@@ -602,6 +602,11 @@ CREATE TABLE public.mailboxes (
     updated_at timestamp with time zone NOT NULL,
     deleted_at timestamp with time zone,
     tracking_domain_error text,
+    access_token bytea,
+    refresh_token bytea,
+    token_expires_at timestamp with time zone,
+    token_claimed_until timestamp with time zone,
+    use_whitelabel_credentials boolean DEFAULT false NOT NULL,
     CONSTRAINT mailboxes_imap_port_type_check CHECK ((imap_port_type = ANY (ARRAY['SSL'::text, 'TLS'::text, 'STARTTLS'::text, 'NONE'::text]))),
     CONSTRAINT mailboxes_max_email_per_day_check CHECK ((max_email_per_day >= 0)),
     CONSTRAINT mailboxes_smtp_port_type_check CHECK ((smtp_port_type = ANY (ARRAY['SSL'::text, 'TLS'::text, 'STARTTLS'::text, 'NONE'::text]))),
@@ -1366,6 +1371,8 @@ CREATE INDEX mailbox_leases_engine_id ON public.mailbox_leases USING btree (engi
 CREATE INDEX mailbox_reconnects_user_id ON public.mailbox_reconnects USING btree (user_id, created_at);
 
 CREATE UNIQUE INDEX mailboxes_from_email ON public.mailboxes USING btree (lower(from_email)) WHERE (deleted_at IS NULL);
+
+CREATE INDEX mailboxes_token_expires_at ON public.mailboxes USING btree (token_expires_at) WHERE ((refresh_token IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE INDEX mailboxes_user_id ON public.mailboxes USING btree (user_id, id);
 

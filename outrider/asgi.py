@@ -37,6 +37,7 @@ from outrider.leads.blocks import api as blocks
 from outrider.leads.imports import api as imports
 from outrider.mailboxes import api as mailboxes
 from outrider.mailboxes import api_live as live
+from outrider.mailboxes import api_oauth as oauth
 from outrider.mailboxes import api_tags as tags
 from outrider.messages import api as messages
 from outrider.messages import files
@@ -53,6 +54,7 @@ APIS: tuple[Api, ...] = (
     mailboxes.api,
     tags.api,
     live.api,
+    oauth.api,
     campaigns.api,
     leads.api,
     blocks.api,

@@ -67,6 +67,37 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where a provider gives tokens, and its mail servers as host, port and port type."""
+
+    token_url: str
+    smtp: tuple[str, int, str]
+    imap: tuple[str, int, str]
+
+
+def _endpoints(text: str) -> Endpoints:
+    try:
+        token_url, smtp, imap = text.split()
+        return Endpoints(_address(token_url), _mail_server(smtp), _mail_server(imap))
+    except ValueError as error:
+        raise ValueError("`token-address smtp-host:port:type imap-host:port:type`") from error
+
+
+def _mail_server(text: str) -> tuple[str, int, str]:
+    host, port, kind = text.rsplit(":", 2)
+    if kind not in {"SSL", "TLS", "NONE"}:
+        raise ValueError
+    return host, _whole(1, 65535)(port), kind
+
+
+_GOOGLE = "https://oauth2.googleapis.com/token smtp.gmail.com:465:SSL imap.gmail.com:993:SSL"
+_MICROSOFT = (
+    "https://login.microsoftonline.com/common/oauth2/v2.0/token"
+    " smtp.office365.com:587:TLS outlook.office365.com:993:SSL"
+)
+
+
 def _database_address(text: str) -> str:
     if not text.startswith(("postgresql://", "postgres://")):
         raise ValueError("an address like postgresql://user:password@host:5432/outrider")
@@ -230,6 +261,23 @@ class Settings:
         3,
         "How often an account may log in again to all its failed mailboxes in 24 hours; 0 = any number.",
         read=_whole(0, 10**6),
+    )
+    google_client_id: str = _setting(
+        "", "The OAuth app by which Gmail mailboxes are connected: its client id.", shown="none"
+    )
+    google_client_secret: str = _setting("", "Its secret.", shown="none", secret=True)
+    google_endpoints: Endpoints = _setting(
+        _endpoints(_GOOGLE), "Where Google gives tokens, and its mail servers.", read=_endpoints, shown=f"`{_GOOGLE}`"
+    )
+    microsoft_client_id: str = _setting(
+        "", "The OAuth app by which Outlook mailboxes are connected: its client id.", shown="none"
+    )
+    microsoft_client_secret: str = _setting("", "Its secret.", shown="none", secret=True)
+    microsoft_endpoints: Endpoints = _setting(
+        _endpoints(_MICROSOFT),
+        "Where Microsoft gives tokens, and its mail servers; national clouds have others.",
+        read=_endpoints,
+        shown=f"`{_MICROSOFT}`",
     )
     webhook_timeout_seconds: int = _setting(
         30, "How long the receiver of a webhook may take to answer.", read=_whole(1, 600)

@@ -22,7 +22,7 @@ from outrider.leads.blocks import actions as blocks
 from outrider.leads.imports.jobs import import_leads
 from outrider.leads.models import LeadCategoryUpdated, LeadUnsubscribed
 from outrider.leads.providers.jobs import look_up_providers
-from outrider.mailboxes.jobs import check_tracking_domain, check_tracking_domains, reconnect
+from outrider.mailboxes.jobs import check_tracking_domain, check_tracking_domains, reconnect, refresh_tokens
 from outrider.mailboxes.models import MailboxDisconnected, MailboxesDeleted
 from outrider.messages import engagement
 from outrider.messages.models import (
@@ -61,6 +61,7 @@ JOBS = (
     check_tracking_domain,
     check_tracking_domains,
     reconnect,
+    refresh_tokens,
     jobs.retrigger,
     jobs.clean_up,
 )

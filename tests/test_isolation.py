@@ -61,6 +61,11 @@ BODIES: dict[str, Any] = {
     "mailboxes.save_tag": {"id": "{tag_id}", "name": "Eve"},
     "mailboxes.set_tags": {"email_account_ids": ["{email_account_id}"], "tags": []},
     "mailboxes.list_tags_of_accounts": {"email_ids": ["nora@<mark>.example"]},
+    "mailboxes.save_oauth_account": {
+        "id": "{email_account_id}",
+        "type": "GMAIL",
+        "token": {"access_token": "x", "expires_in": 3600},
+    },
     "mailboxes.fetch_messages_in_bulk": [{"account_id": "{email_account_id}"}],
     "clients.save_client": {"id": "{client_id}", "name": "Eve"},
     "clients.delete_named_client": {"id": "{client_id}"},
@@ -137,6 +142,7 @@ HARMLESS: dict[str, str] = {
 ELSEWHERE_PROVEN = {
     "engine.show_forecast": "needs a scratch copy, which the transaction of a test cannot have",
     "mailboxes.fetch_messages": "there is no server to read from",
+    "mailboxes.save_oauth_account": "there is no app of a provider",
 }
 
 NOT_FOUND_OTHERWISE = {

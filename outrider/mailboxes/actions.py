@@ -34,6 +34,7 @@ from outrider.mailboxes.models import (
 )
 from outrider.mailboxes.warmup import WarmupChange
 
+_NO_SECRETS: dict[str, Any] = dict.fromkeys(("password", "imap_password", "access_token", "refresh_token"))
 _PASSED = Verdict(smtp_error=None, imap_error=None)
 _DEFAULTS = {
     "client_id": None,
@@ -125,7 +126,7 @@ async def load_credentials(db: Db, vault: Vault, user_id: int, mailbox_id: int, 
     try:
         return servers.open_credentials(mailbox, vault)
     except SealError:
-        return servers.open_credentials(replace(mailbox, password=None, imap_password=None), vault)
+        return servers.open_credentials(replace(mailbox, **_NO_SECRETS), vault)
 
 
 async def update(
@@ -207,12 +208,12 @@ async def record_check(
 
 async def record_smtp_failure(db: Db, user_id: int, mailbox_id: int, *, error: str, now: datetime) -> None:
     """The engine cannot submit from it any more: it has failed until a log-in works again."""
-    await _record_failure(db, user_id, mailbox_id, Verdict(smtp_error=error, imap_error=None), now=now)
+    await record_failure(db, user_id, mailbox_id, Verdict(smtp_error=error, imap_error=None), now=now)
 
 
 async def record_imap_failure(db: Db, user_id: int, mailbox_id: int, *, error: str, now: datetime) -> None:
     """The engine cannot read it any more: it has failed until a log-in works again."""
-    await _record_failure(db, user_id, mailbox_id, Verdict(smtp_error=None, imap_error=error), now=now)
+    await record_failure(db, user_id, mailbox_id, Verdict(smtp_error=None, imap_error=error), now=now)
 
 
 async def record_smtp_success(db: Db, user_id: int, mailbox_id: int, *, now: datetime) -> None:
@@ -240,6 +241,8 @@ def merged(known: Credentials | None, given: Mapping[str, Any]) -> Credentials:
     """
     base = known or Credentials(*[None] * 10)
     wanted = replace(base, **given)
+    if "password" in given and "access_token" not in given:
+        wanted = replace(wanted, access_token=None, refresh_token=None)  # from a token to a password
     return replace(
         wanted,
         smtp_port_type=_port_type("smtp", wanted.smtp_port, base.smtp_port, base.smtp_port_type, given),
@@ -313,7 +316,7 @@ async def _record(db: Db, mailbox: Mailbox, verdict: Verdict, *, now: datetime) 
     await warmups.block_warmup(db, mailbox.user_id, mailbox.id, reason=verdict.text or None, now=now)
 
 
-async def _record_failure(db: Db, user_id: int, mailbox_id: int, verdict: Verdict, *, now: datetime) -> None:
+async def record_failure(db: Db, user_id: int, mailbox_id: int, verdict: Verdict, *, now: datetime) -> None:
     """Told once: when a mailbox that worked fails (decision 39)."""
     was_connected = await connections.record_failure(
         db, user_id, mailbox_id, smtp_error=verdict.smtp_error, imap_error=verdict.imap_error, now=now
@@ -342,6 +345,8 @@ def _columns(credentials: Credentials, vault: Vault) -> dict[str, Any]:
         "imap_port_type": credentials.imap_port_type,
         "imap_username": credentials.imap_username,
         "imap_password": _sealed(credentials.imap_password, vault),
+        "access_token": _sealed(credentials.access_token, vault),
+        "refresh_token": _sealed(credentials.refresh_token, vault),
     }
 
 

@@ -10,8 +10,8 @@ from outrider.kit.errors import Invalid
 from outrider.kit.guard import guarded_client
 from outrider.kit.http import Api, Caller, Context, Ctx, FreeCtx, PathId, reply
 from outrider.mail.dns import Resolver
-from outrider.mailboxes import accounts, actions, servers, store, tracking_domains, wire
-from outrider.mailboxes.models import Mailbox, MailboxNotFound, OAuthNotConfigured, WarmupStatus
+from outrider.mailboxes import accounts, actions, api_oauth, servers, store, tracking_domains, wire
+from outrider.mailboxes.models import Mailbox, MailboxNotFound, WarmupStatus
 from outrider.mailboxes.store import AccountFilter
 from outrider.mailboxes.tracking_domains import Checker
 from outrider.mailboxes.warmups import list_warmups
@@ -26,8 +26,8 @@ class InvalidAccountId(Invalid):
 @api.post("/email-accounts/save", also=["/email-accounts"])
 async def save_account(ctx: FreeCtx, body: wire.AccountSave) -> Response:
     """Create an Email Account"""
-    if body.token:
-        raise OAuthNotConfigured
+    if body.token is not None:
+        return reply(wire.saved_by_token(await api_oauth.save(ctx, body, body.token, body.type)))
     if body.id:
         mailbox = await _update(ctx, body.id, body)
     else:
@@ -144,6 +144,9 @@ async def unsuspend_account(ctx: Ctx, email_account_id: str) -> Response:
 @api.post("/email-accounts/{email_account_id}/test-connection", also=["/email-accounts/{email_account_id}/test"])
 async def check_account(ctx: FreeCtx, email_account_id: PathId) -> Response:
     """Test Connection"""
+    async with ctx.database.connection() as db:
+        await store.load_mailbox(db, ctx.user_id, email_account_id, client_id=ctx.client_id)
+    await api_oauth.refresh(ctx, email_account_id)
     async with ctx.database.connection() as db:
         stored = await actions.load_credentials(db, vault(), ctx.user_id, email_account_id, scope=ctx.client_id)
     verdict = await servers.verify(stored)

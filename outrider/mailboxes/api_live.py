@@ -10,7 +10,7 @@ from starlette.responses import Response
 from outrider.kit.crypto import vault
 from outrider.kit.http import ANY_KEY, Api, Caller, Ctx, FreeCtx, PathId, reply
 from outrider.mail.imap import ImapError, LoginRefused
-from outrider.mailboxes import actions, fetching, reconnects, servers, store
+from outrider.mailboxes import actions, api_oauth, fetching, reconnects, servers, store
 from outrider.mailboxes import wire_fetch as wire
 from outrider.mailboxes.fetching import FolderUnknown, Found, Wanted
 from outrider.mailboxes.models import MailboxNotFound
@@ -81,11 +81,13 @@ async def reauthenticate(ctx: FreeCtx, email_account_id: PathId) -> Response:
     """Reauth one account"""
     async with ctx.database.connection() as db:
         mailbox = await store.load_mailbox(db, ctx.user_id, email_account_id, client_id=ctx.client_id)
-        stored = await actions.load_credentials(db, vault(), ctx.user_id, email_account_id, scope=ctx.client_id)
     done = {"provider": mailbox.type, "emailAccountId": email_account_id}
     if mailbox.is_connected:
         text = "Email account is already connected"
         return reply({"ok": True, "reauthenticated": False, "skipped": True, "message": text, **done})
+    await api_oauth.refresh(ctx, email_account_id)
+    async with ctx.database.connection() as db:
+        stored = await actions.load_credentials(db, vault(), ctx.user_id, email_account_id, scope=ctx.client_id)
     verdict = await servers.verify(stored)
     async with ctx.database.transaction() as db:
         await actions.record_check(db, ctx.user_id, email_account_id, verdict, scope=ctx.client_id, now=ctx.now)
@@ -100,6 +102,10 @@ async def _fetch(ctx: Caller, mailbox_id: int, wanted: Wanted) -> Found | Failur
         mailbox = await store.find_mailbox(db, ctx.user_id, mailbox_id, client_id=ctx.client_id)
     if mailbox is None:
         return None
+    if mailbox.refresh_token is not None:
+        await api_oauth.refresh(ctx, mailbox_id)
+        async with ctx.database.connection() as db:
+            mailbox = await store.load_mailbox(db, ctx.user_id, mailbox_id, client_id=ctx.client_id)
     server = servers.imap_server(mailbox, vault())
     if server is None:
         return Failure(_NO_HOST)

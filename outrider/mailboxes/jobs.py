@@ -3,6 +3,7 @@
 from outrider.kit.jobs import JobContext, job, periodic
 from outrider.mail.dns import Resolver
 from outrider.mailboxes import reconnects, tracking_domains
+from outrider.mailboxes.oauth import Refresher
 from outrider.mailboxes.tracking_domains import Checker
 
 
@@ -24,7 +25,17 @@ async def check_tracking_domains(ctx: JobContext) -> None:
 @job(reconnects.JOB, retry=3)
 async def reconnect(ctx: JobContext, user_id: int, reconnect_id: int) -> None:
     """All that had failed when it was asked for."""
-    await reconnects.run(ctx.database, ctx.vault, ctx.clock, user_id, reconnect_id)
+    await reconnects.run(_refresher(ctx), user_id, reconnect_id)
+
+
+@periodic("mailboxes.refresh_tokens", cron="* * * * *")
+async def refresh_tokens(ctx: JobContext) -> None:
+    """Those that expire within ten minutes."""
+    await _refresher(ctx).refresh_due()
+
+
+def _refresher(ctx: JobContext) -> Refresher:
+    return Refresher(ctx.database, ctx.settings, ctx.clock, ctx.vault, ctx.http)
 
 
 def _checker(ctx: JobContext) -> Checker:

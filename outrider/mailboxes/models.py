@@ -100,6 +100,11 @@ class Mailbox:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+    access_token: bytes | None = field(default=None, repr=False)
+    refresh_token: bytes | None = field(default=None, repr=False)
+    token_expires_at: datetime | None = None
+    token_claimed_until: datetime | None = None
+    use_whitelabel_credentials: bool = False
 
     @property
     def is_connected(self) -> bool:
@@ -125,6 +130,8 @@ class Credentials:
     imap_port_type: PortType | None
     imap_username: str | None  # None: as SMTP
     imap_password: str | None = field(repr=False)  # None: as SMTP
+    access_token: str | None = field(default=None, repr=False)  # OAuth: instead of the passwords
+    refresh_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,4 +265,8 @@ class UnknownMailbox(Invalid):
 
 
 class OAuthNotConfigured(Invalid):
-    """Signing in with a token is not set up on this server. Use the SMTP and IMAP password of the account."""
+    """Set OUTRIDER_{name}_CLIENT_ID and OUTRIDER_{name}_CLIENT_SECRET, or use an SMTP and IMAP password."""
+
+
+class InvalidToken(Invalid):
+    """Invalid or expired OAuth token"""

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from outrider.kit.clock import Clock
-from outrider.kit.crypto import Vault
-from outrider.kit.db import Database, Db, execute, fetch_dicts, fetch_value
+from outrider.kit.db import Db, execute, fetch_dicts, fetch_value
 from outrider.kit.jobs import enqueue
 from outrider.mailboxes import actions, servers
 from outrider.mailboxes.models import MailboxNotFound, NoFailedMailbox, TooManyReconnects
+from outrider.mailboxes.oauth import Refresher
 
 JOB = "mailboxes.reconnect"
 _WINDOW = timedelta(hours=24)
@@ -38,9 +37,9 @@ async def start(
     await enqueue(db, JOB, user_id=user_id, reconnect_id=reconnect_id)
 
 
-async def run(database: Database, vault: Vault, clock: Clock, user_id: int, reconnect_id: int) -> None:
+async def run(refresher: Refresher, user_id: int, reconnect_id: int) -> None:
     """Try each; those that are gone meanwhile are left out. What came of it is kept for the notice."""
-    async with database.connection() as db:
+    async with refresher.database.connection() as db:
         mailbox_ids = await fetch_value(
             db,
             """
@@ -55,18 +54,20 @@ async def run(database: Database, vault: Vault, clock: Clock, user_id: int, reco
     connected = 0
     for start_of in range(0, len(mailbox_ids or ()), _AT_ONCE):
         batch = mailbox_ids[start_of : start_of + _AT_ONCE]
-        connected += sum(await asyncio.gather(*(_try(database, vault, clock, user_id, each) for each in batch)))
-    async with database.transaction() as db:
-        await _finish(db, user_id, reconnect_id, connected=connected, now=clock.now())
+        connected += sum(await asyncio.gather(*(_try(refresher, user_id, each) for each in batch)))
+    async with refresher.database.transaction() as db:
+        await _finish(db, user_id, reconnect_id, connected=connected, now=refresher.clock.now())
 
 
-async def _try(database: Database, vault: Vault, clock: Clock, user_id: int, mailbox_id: int) -> bool:
+async def _try(refresher: Refresher, user_id: int, mailbox_id: int) -> bool:
+    await refresher.refresh(mailbox_id)
     try:
-        async with database.connection() as db:
-            stored = await actions.load_credentials(db, vault, user_id, mailbox_id, scope=None)
+        async with refresher.database.connection() as db:
+            stored = await actions.load_credentials(db, refresher.vault, user_id, mailbox_id, scope=None)
         verdict = await servers.verify(stored)
-        async with database.transaction() as db:
-            await actions.record_check(db, user_id, mailbox_id, verdict, scope=None, now=clock.now())
+        async with refresher.database.transaction() as db:
+            now = refresher.clock.now()
+            await actions.record_check(db, user_id, mailbox_id, verdict, scope=None, now=now)
     except MailboxNotFound:
         return False
     return verdict.is_success

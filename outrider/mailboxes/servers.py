@@ -36,6 +36,8 @@ def open_credentials(mailbox: Mailbox, vault: Vault) -> Credentials:
         imap_port_type=mailbox.imap_port_type,
         imap_username=mailbox.imap_username,
         imap_password=_opened(mailbox.imap_password, vault),
+        access_token=_opened(mailbox.access_token, vault),
+        refresh_token=_opened(mailbox.refresh_token, vault),
     )
 
 
@@ -48,6 +50,7 @@ def smtp_server_of(credentials: Credentials) -> Server | None:
         tls=tls_mode(credentials.smtp_port_type, credentials.smtp_port),
         username=credentials.username,
         password=credentials.password,
+        access_token=credentials.access_token,
     )
 
 
@@ -61,6 +64,7 @@ def imap_server_of(credentials: Credentials) -> Server | None:
         tls=tls_mode(credentials.imap_port_type, credentials.imap_port),
         username=credentials.imap_username or credentials.username,
         password=credentials.imap_password or credentials.password,
+        access_token=credentials.access_token,
     )
 
 

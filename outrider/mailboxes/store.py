@@ -16,8 +16,16 @@ _COLUMNS = """
     smtp_host, smtp_port, smtp_port_type, imap_host, imap_port, imap_port_type, imap_username, imap_password,
     max_email_per_day, time_to_wait_minutes, signature, custom_tracking_domain, tracking_domain_checked_at,
     is_tracking_domain_valid, tracking_domain_error, bcc_email, different_reply_to_address, warmup_key, is_suspended,
-    is_smtp_success, is_imap_success, smtp_failure_error, imap_failure_error, created_at, updated_at, deleted_at
+    is_smtp_success, is_imap_success, smtp_failure_error, imap_failure_error, created_at, updated_at, deleted_at,
+    access_token, refresh_token, token_expires_at, token_claimed_until, use_whitelabel_credentials
 """
+
+_NO_TOKEN: dict[str, Any] = {
+    "access_token": None,
+    "refresh_token": None,
+    "token_expires_at": None,
+    "use_whitelabel_credentials": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,8 @@ async def list_accounts(
                mailboxes.bcc_email, mailboxes.different_reply_to_address,
                mailboxes.warmup_key, mailboxes.is_suspended, mailboxes.is_smtp_success, mailboxes.is_imap_success,
                mailboxes.smtp_failure_error, mailboxes.imap_failure_error, mailboxes.created_at, mailboxes.updated_at,
+               mailboxes.access_token IS NOT NULL AS is_oauth, mailboxes.token_expires_at,
+               mailboxes.use_whitelabel_credentials,
                coalesce(mailbox_days.campaign_count + mailbox_days.other_count, 0) AS daily_sent_count,
                used.campaign_ids,
                labels.tags
@@ -187,19 +197,21 @@ async def insert_mailbox(db: Db, values: Mapping[str, Any]) -> int | None:
             user_id, client_id, type, from_name, from_email, username, password,
             smtp_host, smtp_port, smtp_port_type, imap_host, imap_port, imap_port_type, imap_username, imap_password,
             max_email_per_day, time_to_wait_minutes, signature, custom_tracking_domain, bcc_email,
-            different_reply_to_address, warmup_key, is_suspended, created_at, updated_at
+            different_reply_to_address, warmup_key, is_suspended, created_at, updated_at,
+            access_token, refresh_token, token_expires_at, use_whitelabel_credentials
         )
         VALUES (
             %(user_id)s, %(client_id)s, %(type)s, %(from_name)s, %(from_email)s, %(username)s, %(password)s,
             %(smtp_host)s, %(smtp_port)s, %(smtp_port_type)s,
             %(imap_host)s, %(imap_port)s, %(imap_port_type)s, %(imap_username)s, %(imap_password)s,
             %(max_email_per_day)s, %(time_to_wait_minutes)s, %(signature)s, %(custom_tracking_domain)s, %(bcc_email)s,
-            %(different_reply_to_address)s, %(warmup_key)s, %(is_suspended)s, %(now)s, %(now)s
+            %(different_reply_to_address)s, %(warmup_key)s, %(is_suspended)s, %(now)s, %(now)s,
+            %(access_token)s, %(refresh_token)s, %(token_expires_at)s, %(use_whitelabel_credentials)s
         )
         ON CONFLICT (lower(from_email)) WHERE deleted_at IS NULL DO NOTHING
         RETURNING id
         """,
-        values,
+        {**_NO_TOKEN, **values},
     )
     return mailbox_id
 
@@ -246,6 +258,11 @@ async def update_mailbox(db: Db, mailbox: Mailbox) -> None:
             bcc_email = %(bcc_email)s,
             different_reply_to_address = %(different_reply_to_address)s,
             is_suspended = %(is_suspended)s,
+            access_token = %(access_token)s,
+            refresh_token = %(refresh_token)s,
+            token_expires_at = %(token_expires_at)s,
+            token_claimed_until = NULL,
+            use_whitelabel_credentials = %(use_whitelabel_credentials)s,
             updated_at = %(updated_at)s
         WHERE id = %(id)s
           AND user_id = %(user_id)s
@@ -278,7 +295,9 @@ async def delete_mailboxes(
         SET deleted_at = %(now)s,
             updated_at = %(now)s,
             password = NULL,
-            imap_password = NULL
+            imap_password = NULL,
+            access_token = NULL,
+            refresh_token = NULL
         WHERE user_id = %(user_id)s
           AND id = ANY(%(mailbox_ids)s)
           AND deleted_at IS NULL

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
-from outrider.kit.validation import Email, Flag, Id, Int, ListOf, StrictWire, Text, Wire, fault, reject
+from outrider.kit.validation import Email, Flag, Id, Int, ListOf, Moment, StrictWire, Text, Wire, fault, reject
 from outrider.mail.address import InvalidAddress, parse_address_list
 from outrider.mailboxes.models import Mailbox, MailboxType, PortType, Verdict, Warmup, WarmupStatus
 from outrider.mailboxes.warmup import WarmupChange
 
 _LARGEST_NUMBER = 2**31 - 1
+_LARGEST_MILLISECONDS = 4_102_444_800_000  # 2100
 
 
 def _upper(given: Any) -> Any:
@@ -142,13 +143,37 @@ class WarmupFields(Wire):
         )
 
 
+class OAuthToken(Wire):
+    """As the providers' libraries give it; `expiry_date` is in milliseconds since 1970."""
+
+    tolerates = frozenset({"scope", "token_type", "id_token"})
+
+    access_token: _Named
+    refresh_token: Text | None = None
+    expiry_date: Int | None = None
+    expiry: Moment | None = None
+    expires_in: Int | None = None
+    ext_expires_in: Int | None = None
+
+    def expires_at(self, now: datetime) -> datetime:
+        if self.expiry_date is not None and 0 < self.expiry_date < _LARGEST_MILLISECONDS:
+            return datetime.fromtimestamp(self.expiry_date / 1000, UTC)
+        seconds = self.expires_in or self.ext_expires_in
+        if self.expiry is not None:
+            return self.expiry
+        if seconds is None or not 0 < seconds < _LARGEST_NUMBER:
+            reject('"token.expiry_date" is required', key="token.expiry_date")
+        return now + timedelta(seconds=seconds)
+
+
 class AccountSave(AccountFields, CredentialFields, WarmupFields):
     """Without an id a new account, with one a change of it; null leaves a field as it is."""
 
     id: Annotated[Int, Field(ge=0)] | None = None
     from_email: Email | None = Field(default=None, validation_alias=AliasChoices("from_email", "email"))
     type: Annotated[MailboxType, BeforeValidator(_upper)] | None = None
-    token: Any = None
+    token: OAuthToken | None = None
+    use_whitelabel_credentials: Flag | None = None
 
     def check_completeness(self) -> None:
         """What a new account needs; the user name is the address unless it is given."""
@@ -164,6 +189,29 @@ class AccountSave(AccountFields, CredentialFields, WarmupFields):
         return {**super().changes(), **{name: value for name, value in own.items() if value is not None}}
 
 
+class OAuthSave(AccountSave):
+    """With a token; one SDK sends it flat."""
+
+    provider: Annotated[MailboxType, BeforeValidator(_upper)] | None = None
+    oauth_token: Text | None = None
+    refresh_token: Text | None = None
+    expiry_date: Int | None = None
+    expires_in: Int | None = None
+
+    def found_token(self) -> OAuthToken:
+        if self.token is not None:
+            return self.token
+        if not self.oauth_token:
+            reject('"token" is required', key="token")
+        return OAuthToken(
+            access_token=self.oauth_token,
+            refresh_token=self.refresh_token,
+            expiry_date=self.expiry_date,
+            expires_in=self.expires_in or _USUAL_SECONDS,
+        )
+
+
+_USUAL_SECONDS = 3600
 _REQUIRED = ("from_name", "from_email", "password", "smtp_host", "smtp_port", "imap_host", "imap_port")
 
 
@@ -241,6 +289,8 @@ class ReconnectBody(Wire):
 # No warmup mail has been placed yet, so the share of the inbox is that of "below ten" (contract: warmup_reputation).
 _UNPLACED_REPUTATION = 100
 _WARMUP_DAYS = 8
+_SERVER_FIELDS = ("smtp_host", "smtp_port", "smtp_port_type", "imap_host", "imap_port", "imap_port_type")
+"""The provider's, for a mailbox with a token: null on the wire."""
 
 
 def account(
@@ -284,16 +334,18 @@ def account(
         "type": row["type"],
         "daily_sent_count": row["daily_sent_count"],
         "client_id": row["client_id"],
-        "expires_at": None,
+        "expires_at": row["token_expires_at"],
         "minTimeToWaitInMins": row["time_to_wait_minutes"],
         "campaign_count": len(row["campaign_ids"]),
         "is_connected_to_campaign": bool(row["campaign_ids"]),
         "is_suspended": row["is_suspended"],
-        "use_whitelabel_credentials": False,
+        "use_whitelabel_credentials": row["use_whitelabel_credentials"],
         "warmup_details": _warmup(warmup, row["warmup_key"], now=now, is_listed=is_listed) if warmup else None,
     }
     if with_campaigns:
         shown["campaign_ids"] = row["campaign_ids"]
+    if row["is_oauth"]:
+        shown.update(dict.fromkeys(_SERVER_FIELDS))
     if is_listed or with_tags:
         shown["tags"] = [tag(each) for each in row["tags"]]
     return shown
@@ -392,6 +444,22 @@ def saved(mailbox: Mailbox, warmup: Warmup | None) -> dict[str, Any]:
             "warmup_details": warmup_details,
         },
         "email_account": {"id": mailbox.id},
+    }
+
+
+def saved_by_token(mailbox: Mailbox) -> dict[str, Any]:
+    return {
+        "ok": True,
+        "message": "OAuth account added successfully",
+        "emailAccountId": mailbox.id,
+        "warmupKey": mailbox.warmup_key,
+        "data": {
+            "id": mailbox.id,
+            "from_email": mailbox.from_email,
+            "type": mailbox.type,
+            "is_smtp_success": mailbox.is_smtp_success,
+            "is_imap_success": mailbox.is_imap_success,
+        },
     }
 
 

@@ -43,6 +43,8 @@ TRANSACTIONS_OPEN_IN = {
     "leads.imports.jobs": "jobs",
     "leads.providers.jobs": "jobs",
     "mailboxes.api_live": "requests that ask a mail server between reading and writing",
+    "mailboxes.api_oauth": "requests that ask a provider between reading and writing",
+    "mailboxes.oauth": "before and after the provider is asked, for a job and a request alike",
     "mailboxes.reconnects": "jobs",
     "mailboxes.actions": "a savepoint: another mailbox may have taken the address in the meantime",
     "mailboxes.api": "requests that try a log-in between reading and writing",

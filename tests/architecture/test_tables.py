@@ -53,6 +53,8 @@ BY_THEMSELVES = {
     "mailboxes.tracking_domains._find": "by the id that the job was queued with, or that the caller has loaded",
     "mailboxes.tracking_domains._record": "by the mailbox that was just checked",
     "mailboxes.tracking_domains.list_due": "the look works for all accounts",
+    "mailboxes.oauth._claim": "tokens of all accounts are refreshed; the row names its own",
+    "mailboxes.oauth._is_claimed": "by the mailbox that the caller has loaded, or that the job was queued with",
     "mailboxes.store.find_holder": "an address can be connected once in the whole installation",
     "leads.providers.store.list_positions": "the look-up works for all accounts; it names each",
     "leads.providers.store.record_position": "by the campaign that has just been read",
