@@ -1,5 +1,7 @@
 """One installation for all campaigns of these tests, on a clock that makes nine seconds of a day, and its mail world.
 
+Another one has a real Postfix and a real Dovecot for its mail world (`real_…`).
+
 The tests do not disturb each other: each has mailboxes, leads and a campaign of its own.
 """
 
@@ -11,6 +13,8 @@ import pytest
 
 from outrider.kit.clock import Clock
 from outrider.sandbox import Pace, People, Sandbox
+from tests.e2e.mail_world import MailWorld, running_mail_world
+from tests.support.database import make_database, make_template
 from tests.support.installation import Account, Place, running_installation
 from tests.support.receiver import Receiver, receiving
 
@@ -53,3 +57,32 @@ async def sandbox(place: Place) -> AsyncIterator[Sandbox]:
 async def receiver() -> AsyncIterator[Receiver]:
     async with receiving() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[MailWorld]:
+    with running_mail_world() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def real_database(server_url: str, worker_id: str) -> str:
+    return make_database(server_url, f"real_servers_{worker_id}", await make_template(server_url))
+
+
+@pytest.fixture(scope="session")
+def real_place(world: MailWorld, real_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """It trusts the servers' certificate, as a machine does whose operator has installed it."""
+    with running_installation(
+        tmp_path_factory.mktemp("real"),
+        clock=Clock.starting_at(MONDAY, speed=SPEED),
+        database_url=real_database,
+        certificates=world.dovecot.certificate,
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def real_api(real_place: Place) -> AsyncIterator[httpx.AsyncClient]:
+    async with real_place.api(real_place.create_account("owner@quaydesk.example").api_key) as client:
+        yield client

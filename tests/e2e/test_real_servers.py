@@ -4,31 +4,17 @@ Mail leaves by Postfix's submission port (STARTTLS, log-in checked by Dovecot) a
 answer and Postfix's own delivery report come back into the sender's, which the engine reads from Dovecot over TLS.
 """
 
-import asyncio
-import smtplib
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import httpx
 import pytest
 
-from outrider.kit.clock import Clock
-from tests.e2e.conftest import MONDAY, SPEED
+from tests.e2e.mail_world import ADA, BO, JO, PASSWORDS, REFUSED, RITA, UNKNOWN, MailWorld
 from tests.support.campaign import Campaign, Port, connect_mailbox, eventually, eventually_equal
-from tests.support.database import make_database, make_template
-from tests.support.dovecot import Dovecot, free_ports, running_dovecot
-from tests.support.installation import Place, running_installation
-from tests.support.postfix import Postfix, auth_listener, running_postfix
 
 SECONDS = 120
-RITA, JO = "rita@quaydesk.example", "jo@quaydesk.example"
-ADA, BO = "ada@tallow.example", "bo@tallow.example"
-REFUSED, UNKNOWN = "refused@tallow.example", "unknown@tallow.example"
 ENDS = {ADA: "STOPPED", BO: "COMPLETED", REFUSED: "BLOCKED", UNKNOWN: "BLOCKED"}
 FIGURES = {"sent_count": "5", "unique_sent_count": "4", "reply_count": "1", "bounce_count": "2"}
-USERS = {RITA: "sand-castle-1", JO: "sand-castle-2", ADA: "hers", BO: "his"}
 STEPS = [
     {
         "seq_number": 1,
@@ -45,69 +31,12 @@ STEPS = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class MailWorld:
-    """Both servers, and the people who have their mail there."""
-
-    dovecot: Dovecot
-    postfix: Postfix
-
-    def mails(self, user: str, folder: str = "INBOX") -> list[EmailMessage]:
-        """In the order in which they came, read or not."""
-        home = self.dovecot.directory / "mail" / user
-        maildir = home if folder == "INBOX" else home / f".{folder}"
-        files = [path for part in ("new", "cur") for path in (maildir / part).glob("*")]
-        ordered = sorted(files, key=lambda path: path.stat().st_mtime_ns)
-        return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in ordered]
-
-    async def send(self, letter: EmailMessage) -> None:
-        """As any server in the world hands mail over."""
-        await asyncio.to_thread(self._send, letter)
-
-    def _send(self, letter: EmailMessage) -> None:
-        with smtplib.SMTP("127.0.0.1", self.postfix.relay_port, timeout=60) as relay:
-            relay.send_message(letter)
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[MailWorld]:
-    (auth_port,) = free_ports(1)
-    with (
-        running_dovecot(USERS, settings=auth_listener(auth_port)) as dovecot,
-        running_postfix(dovecot, auth_port=auth_port, refused=[REFUSED]) as postfix,
-    ):
-        yield MailWorld(dovecot, postfix)
-
-
-@pytest.fixture(scope="module")
-async def real_database(server_url: str, worker_id: str) -> str:
-    return make_database(server_url, f"real_servers_{worker_id}", await make_template(server_url))
-
-
-@pytest.fixture(scope="module")
-def real_place(world: MailWorld, real_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """It trusts the servers' certificate, as a machine does whose operator has installed it."""
-    with running_installation(
-        tmp_path_factory.mktemp("real"),
-        clock=Clock.starting_at(MONDAY, speed=SPEED),
-        database_url=real_database,
-        certificates=world.dovecot.certificate,
-    ) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def real_api(real_place: Place) -> AsyncIterator[httpx.AsyncClient]:
-    async with real_place.api(real_place.create_account("owner@quaydesk.example").api_key) as client:
-        yield client
-
-
 @pytest.fixture(scope="module")
 async def campaign(world: MailWorld, real_api: httpx.AsyncClient) -> Campaign:
     """Run to its end: Ada answers the first mail, the others do nothing."""
     smtp = Port(world.postfix.submission_port, "STARTTLS")
     imap = {RITA: Port(world.dovecot.tls_port, "SSL"), JO: Port(world.dovecot.port, "STARTTLS")}
-    ids = [await connect_mailbox(real_api, box, USERS[box], smtp=smtp, imap=imap[box]) for box in (RITA, JO)]
+    ids = [await connect_mailbox(real_api, box, PASSWORDS[box], smtp=smtp, imap=imap[box]) for box in (RITA, JO)]
     campaign = await Campaign.make(real_api, "Harbour", mailbox_ids=ids, steps=STEPS, add_unsubscribe_tag=True)
     leads = [ADA, BO, REFUSED, UNKNOWN]
     await campaign.add_leads([{"email": email, "first_name": email.partition("@")[0].title()} for email in leads])
@@ -195,7 +124,7 @@ async def test_postfix_s_own_report_is_understood(campaign: Campaign) -> None:
     refused = await campaign.history(int(leads[REFUSED]["lead"]["id"]))
     assert [item["type"] for item in refused] == ["SENT"]
     blocked = (await campaign.api.get("/leads/get-domain-block-list")).json()
-    assert {entry["email_or_domain"] for entry in blocked} == {UNKNOWN, REFUSED}
+    assert {UNKNOWN, REFUSED} <= {entry["email_or_domain"] for entry in blocked}
 
 
 async def test_copies_lie_in_the_folder_for_sent_mail(campaign: Campaign, world: MailWorld) -> None:

@@ -5,7 +5,8 @@
             ...  # log in to postfix.submission_port; mail to users lies in their maildirs, other mail bounces
 
 One port takes mail from people who log in (STARTTLS, SASL by Dovecot), the other, as port 25, from anybody on this
-machine. Addresses in `refused` are refused in answer to RCPT; unknown users only after the mail was taken, by a report.
+machine. Addresses in `refused` are refused in answer to RCPT; unknown users only after the mail was taken, by a report,
+and so are those in `full`, who have no more room.
 Skipped where it is not installed (Debian: postfix) or cannot run: its master needs root.
 """
 
@@ -42,6 +43,7 @@ biff = no
 alias_maps =
 local_recipient_maps =
 default_transport = error:5.4.4 nothing leaves this machine
+transport_maps = texthash:{directory}/full
 virtual_transport = virtual
 virtual_mailbox_domains = {domains}
 virtual_mailbox_maps = texthash:{directory}/users
@@ -148,13 +150,15 @@ service auth {{
 
 
 @contextlib.contextmanager
-def running_postfix(dovecot: Dovecot, *, auth_port: int, refused: Collection[str] = ()) -> Iterator[Postfix]:
+def running_postfix(
+    dovecot: Dovecot, *, auth_port: int, refused: Collection[str] = (), full: Collection[str] = ()
+) -> Iterator[Postfix]:
     """Delivers to the users of this Dovecot, which checks the log-ins too."""
     if BINARY is None:
         pytest.skip("Postfix is not installed (Debian: apt-get install postfix)")
     if os.geteuid() != 0:
         pytest.skip("Postfix can only be started by root")
-    server = _prepare(dovecot, auth_port, refused)
+    server = _prepare(dovecot, auth_port, refused, full)
     try:
         server.start()
         yield server
@@ -163,7 +167,7 @@ def running_postfix(dovecot: Dovecot, *, auth_port: int, refused: Collection[str
         shutil.rmtree(server.directory, ignore_errors=True)
 
 
-def _prepare(dovecot: Dovecot, auth_port: int, refused: Collection[str]) -> Postfix:
+def _prepare(dovecot: Dovecot, auth_port: int, refused: Collection[str], full: Collection[str]) -> Postfix:
     directory = Path(tempfile.mkdtemp(prefix="postfix-"))
     directory.chmod(0o755)
     for name in ("conf", "queue", "data"):
@@ -174,6 +178,7 @@ def _prepare(dovecot: Dovecot, auth_port: int, refused: Collection[str]) -> Post
     submission_port, relay_port = free_ports(2)
     (directory / "users").write_text("".join(f"{user} {user}/\n" for user in users))
     (directory / "refused").write_text("".join(f"{address} 550 5.1.1 No such user here\n" for address in refused))
+    (directory / "full").write_text("".join(f"{address} error:5.2.2 mailbox full\n" for address in full))
     (directory / "conf" / "main.cf").write_text(
         _MAIN.format(
             directory=directory,
