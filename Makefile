@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= auto
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test simulate figures fuzz check lint bench lock docs clean
+.PHONY: help setup demo test simulate figures fuzz recount check lint bench lock docs clean
 
 help:  ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ figures: setup  ## How well mail that comes back is read: bounces, auto-replies,
 
 fuzz: setup  ## Broken mails through everything that reads a mail: make fuzz N=50000
 	$(BIN)/python -m tests.mail.mutations --count $(or $(N),50000)
+
+recount: setup  ## Figures of random histories, counted again in plain Python: make recount N=2000
+	RECOUNT_HISTORIES=$(or $(N),2000) $(BIN)/python -m pytest --numprocesses $(WORKERS) --timeout 0 tests/analytics/test_recount.py
 
 lint: setup  ## Style, types and import rules only
 	$(BIN)/ruff check

@@ -12,10 +12,11 @@ from outrider.analytics import store
 from outrider.analytics import wire_campaign as wire
 from outrider.analytics import wire_campaign_query as asked
 from outrider.analytics.cohorts import NOTHING, By, Counts, count_all, count_by
+from outrider.analytics.engagement import list_reasons, load_engagement
 from outrider.analytics.mails import Scope
 from outrider.analytics.moments import count_events
 from outrider.analytics.windows import ALWAYS
-from outrider.analytics.wire import csv_lines
+from outrider.analytics.wire import csv_file, csv_lines
 from outrider.campaigns import store as campaigns
 from outrider.campaigns.models import CampaignNotFound
 from outrider.kit.db import Database
@@ -162,6 +163,22 @@ async def list_leads(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.Leads
     for item in await list_history(ctx.db, ctx.user_id, [row["id"] for row in rows[: query.limit]]):
         histories[item.campaign_lead_id].append(item)
     return reply(wire.leads(rows, histories, query, public_url=ctx.settings.public_url))
+
+
+@api.get("/campaigns/{campaign_id}/engagement")
+async def show_engagement(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.EngagementQuery, Query()]) -> Response:
+    """What people and what machines did with a campaign's mails
+
+    Hits, mails and leads of both, with the reason of each verdict and how sure it is. `format=csv`: the reasons as a
+    file.
+    """
+    window = query.window
+    await campaigns.load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
+    scope = _scope(ctx, campaign_id)
+    reasons = [wire.reason(row) for row in await list_reasons(ctx.db, scope, window)]
+    if query.format == "csv":
+        return csv_file(f"sl_campaign_{campaign_id}_engagement", reasons)
+    return reply({"ok": True, "data": wire.engagement(await load_engagement(ctx.db, scope, window), reasons)})
 
 
 @api.get("/campaigns/{campaign_id}/leads-export", also=["/campaigns/{campaign_id}/export"])

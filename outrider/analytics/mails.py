@@ -54,6 +54,7 @@ MAIL: LiteralString = """
                    m.first_opened_at AS opened_at, m.first_clicked_at AS clicked_at, m.first_replied_at AS replied_at,
                    CASE WHEN m.bounce_kind IN ('HARD', 'SOFT') THEN m.bounced_at END AS bounced_at,
                    CASE WHEN m.bounce_kind = 'SENDER' THEN m.bounced_at END AS sender_bounced_at, m.unsubscribed_at,
+                   m.open_count, m.click_count, m.machine_open_count, m.machine_click_count,
                    k.id AS category_id, k.name AS category, k.sentiment_type,
                    cl.id AS campaign_lead_id, cl.status AS lead_status, cl.last_step_id AS lead_step_id
               FROM campaign

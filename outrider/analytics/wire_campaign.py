@@ -5,11 +5,13 @@ from typing import Any
 
 import orjson
 
+from outrider.analytics.rates import percent
 from outrider.analytics.wire import cell
 from outrider.analytics.wire_campaign_query import LeadsQuery, RangeQuery, StatisticsQuery
 from outrider.campaigns.models import Campaign
 from outrider.messages.history import HistoryItem
 from outrider.messages.wire import history
+from outrider.tracking.models import CONFIDENCE, REVISED
 
 EXPORT_COLUMNS = [
     "id",
@@ -208,6 +210,49 @@ def variant(row: Row, counts: Row) -> dict[str, Any]:
         "positive_reply_count": counts["positive_replied"],
         "bounce_count": counts["bounced"],
         "unsubscribed_count": counts["unsubscribed"],
+    }
+
+
+def engagement(found: Row, reasons: Sequence[Row]) -> dict[str, Any]:
+    return {
+        "lead_count": found["lead_count"],
+        "opens": _hits(found, "open"),
+        "clicks": _hits(found, "click"),
+        "reasons": reasons,
+    }
+
+
+def _hits(found: Row, kind: str) -> dict[str, Any]:
+    """`machine_only`: mails that nobody but machines has met. The rates are of leads."""
+    human, machine = found[f"human_{kind}ed_leads"], found[f"machine_{kind}ed_leads"]
+    return {
+        "human": {
+            "hit_count": found[f"human_{kind}s"],
+            "mail_count": found[f"human_{kind}ed_mails"],
+            "lead_count": human,
+        },
+        "machine": {
+            "hit_count": found[f"machine_{kind}s"],
+            "mail_count": found[f"machine_{kind}ed_mails"],
+            "lead_count": machine,
+        },
+        "machine_only": {"mail_count": found[f"only_machine_{kind}ed_mails"]},
+        "rate": percent(human, found["lead_count"]),
+        "rate_of_machines": percent(machine, found["lead_count"]),
+    }
+
+
+def reason(row: Row) -> dict[str, Any]:
+    """One reason why visits are taken for what they are; what waits to be judged has none."""
+    confidence = REVISED.get(row["revision"]) if row["revision"] else CONFIDENCE.get(row["reason"])
+    return {
+        "type": row["kind"],
+        "verdict": row["verdict"],
+        "reason": row["reason"],
+        "revised_by": row["revision"],
+        "confidence": confidence,
+        "hit_count": row["hit_count"],
+        "mail_count": row["mail_count"],
     }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
 from outrider.analytics.windows import ALWAYS, Days, Window, find_zone, start_of
-from outrider.analytics.wire_query import EndDay, StartDay, day_of
+from outrider.analytics.wire_query import EndDay, Format, StartDay, day_of
 from outrider.campaigns.models import InvalidTimezone
 from outrider.kit.validation import Id, Int, ListOf, Moment, Text, Wire, fault, moment, reject
 
@@ -133,6 +133,10 @@ class SequenceQuery(_ZonedQuery):
         if window.start and window.end and window.end <= window.start:
             _refuse_end()
         return window
+
+
+class EngagementQuery(SequenceQuery):
+    format: Format = "json"
 
 
 class LeadsQuery(Wire):

@@ -41,6 +41,38 @@ class Revision(StrEnum):
     TRAP = "TRAP"
 
 
+class Confidence(StrEnum):
+    """How sure a verdict is. CERTAIN: nobody else does that; HIGH: few exceptions; MEDIUM, LOW: likely."""
+
+    CERTAIN = "CERTAIN"
+    HIGH = "HIGH"
+    MEDIUM = "MEDIUM"
+    LOW = "LOW"
+
+
+CONFIDENCE = {
+    Reason.BROWSER: Confidence.MEDIUM,  # a gateway that looks like one, and hides where it is, passes for a person
+    Reason.DISPLAY_PROXY: Confidence.HIGH,
+    Reason.OWN_VIEW: Confidence.CERTAIN,
+    Reason.TRAP: Confidence.CERTAIN,
+    Reason.HEAD_REQUEST: Confidence.CERTAIN,
+    Reason.NO_USER_AGENT: Confidence.HIGH,
+    Reason.APPLE_PREFETCH: Confidence.HIGH,
+    Reason.SCANNER: Confidence.HIGH,
+    Reason.GATEWAY: Confidence.HIGH,
+    Reason.TOO_EARLY: Confidence.MEDIUM,
+    Reason.BURST: Confidence.HIGH,
+    Reason.CLICK_WITHOUT_OPEN: Confidence.LOW,
+}
+REVISED = {
+    Revision.REPLY: Confidence.HIGH,
+    Revision.HUMAN_HIT: Confidence.MEDIUM,
+    Revision.BURST: Confidence.HIGH,
+    Revision.TRAP: Confidence.CERTAIN,
+}
+"""Of a verdict that was changed afterwards: by what changed it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """What came in. `url` is the link's own target, None for the pixel; `session_hash` of a log-in to the web app."""

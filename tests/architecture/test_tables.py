@@ -39,6 +39,7 @@ FOR_ALL_ACCOUNTS = {
 """Modules whose queries know the account from what they work on."""
 
 BY_THEMSELVES = {
+    "analytics.engagement.list_reasons": "by mails of the account, as analytics.mails finds them",
     "campaigns.store.find_user_id": "finds out whose campaign it is, for a command of the operator",
     "clients.store.is_address_taken": "an address logs in once in the whole installation",
     "engine.inbound.matching._by_company": "by the mailbox that has been leased",

@@ -8,6 +8,7 @@ import hmac
 import io
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
@@ -365,6 +366,68 @@ async def test_the_summary_counts_what_was_delivered(story: Story) -> None:
         0,
     )
     assert summary["event_types"] == told
+
+
+async def test_one_thing_has_one_number(story: Story) -> None:
+    """Mails, opens, clicks, answers, bounces, unsubscribes: whichever report, file or summary is asked."""
+    campaign = story.campaign
+    mails = (await campaign.call("GET", "/statistics", params={"limit": 1000}))["data"]
+    first, last = (datetime.fromisoformat(mails[end]["sent_time"]).date() for end in (0, -1))
+    days = {"start_date": str(first), "end_date": str(last + timedelta(days=10)), "timezone": "UTC"}
+    one = {"campaign_ids": campaign.id, **days}
+
+    async def report(path: str, **query: Any) -> Any:
+        return (await call(campaign.api, "GET", f"/analytics/{path}", params={**one, **query}))["data"]
+
+    def summed(rows: list[dict[str, Any]], *names: str) -> tuple[int, ...]:
+        return tuple(sum(int(row[name]) for row in rows) for name in names)
+
+    top = await campaign.figures()
+    counts = ("sent_count", "open_count", "click_count", "reply_count", "bounce_count", "unsubscribed_count")
+    figures = tuple(int(top[name]) for name in counts)
+    assert figures == (
+        len(mails),
+        sum(row["open_time"] is not None for row in mails),
+        sum(row["click_time"] is not None for row in mails),
+        sum(row["reply_time"] is not None for row in mails),  # nobody answers twice here
+        sum(row["is_bounced"] for row in mails),
+        sum(row["is_unsubscribed"] for row in mails),
+    )
+    sent, opened, clicked, replied, bounced, unsubscribed = figures
+    for path in ("/mailbox-statistics", "/sequence-analytics", "/variant-statistics"):
+        assert summed((await campaign.call("GET", path))["data"], *counts) == figures
+    for path in ("/analytics-by-date", "/top-level-analytics-by-date"):
+        assert summed([await campaign.call("GET", path, params=days)], *counts) == figures
+    leads = (await campaign.call("GET", "/leads-statistics"))["data"]
+    assert summed(leads, "sent_count", "reply_count") == (sent, replied)
+    visits = (await campaign.call("GET", "/engagement"))["data"]
+    assert (visits["opens"]["human"]["mail_count"], visits["clicks"]["human"]["mail_count"]) == (opened, clicked)
+    export = await campaign.api.get(f"/campaigns/{campaign.id}/leads-export")
+    lines = list(csv.DictReader(io.StringIO(export.text)))
+    hits = ("open_count", "click_count")
+    assert summed(lines, "reply_count", *hits) == (replied, *summed(mails, *hits)) == (replied, *summed(leads, *hits))
+
+    names = ("sent", "opened", "replied", "bounced")
+    wanted = (sent, opened, replied, bounced)
+    overall = (await report("overall-stats-v2"))["overall_stats"]
+    assert summed([overall], *names) == wanted
+    assert (overall["unique_lead_count"], overall["unique_open_count"]) == (
+        int(top["unique_sent_count"]),
+        int(top["unique_open_count"]),
+    )
+    assert summed((await report("campaign/overall-stats"))["campaign_wise_performance"], *names) == wanted
+    assert summed((await report("mailbox/name-wise-health-metrics"))["email_health_metrics"], *names) == wanted
+    for path in ("day-wise-overall-stats", "day-wise-overall-stats-by-sent-time"):
+        rows = [row["email_engagement_metrics"] for row in (await report(path))["day_wise_stats"]]
+        assert summed(rows, *names, "unsubscribed") == (*wanted, unsubscribed)
+    file = await campaign.api.get("/analytics/overall-stats-v2", params={**one, "format": "csv"})
+    assert summed(list(csv.DictReader(io.StringIO(file.text))), *names) == wanted
+
+    told = (await campaign.webhook_summary())["event_types"]
+    refused = 1  # counts as sent, and is told as a bounce only
+    assert told["EMAIL_SENT"] + refused == sent
+    assert (told["EMAIL_OPEN"], told["EMAIL_REPLY"], told["EMAIL_BOUNCE"]) == (opened, replied, bounced)
+    assert (told["EMAIL_LINK_CLICK"], told["LEAD_UNSUBSCRIBED"]) == (clicked, unsubscribed)
 
 
 async def test_the_export_agrees(story: Story) -> None:
