@@ -300,6 +300,19 @@ class Settings:
     webhook_concurrency_each: int = _setting(
         10, "Of these, deliveries to one and the same webhook.", read=_whole(1, 1000)
     )
+    classifier_url: str | None = _setting(
+        None,
+        "Address of a language model that categorises replies, with the API of OpenAI, like "
+        "`https://api.example.com/v1` or `http://127.0.0.1:11434/v1` (the latter takes `ALLOW_PRIVATE_NETWORKS`). "
+        "The new text of replies is sent there. Where it fails or is slow, the built-in model decides.",
+        read=_address,
+        shown="none: the built-in model",
+    )
+    classifier_key: str | None = _setting(None, "Its API key.", shown="none", secret=True)
+    classifier_model: str = _setting("", "The name of its model.", shown="none")
+    classifier_timeout_seconds: int = _setting(
+        8, "How long it may take for a reply; webhooks wait 10 seconds for a category.", read=_whole(1, 120)
+    )
     free_mail_domains: tuple[str, ...] = _setting(
         (),
         "Further domains at which anybody can have an address, separated by commas: "

@@ -14,6 +14,7 @@ from outrider.campaigns.models import (
 )
 from outrider.clients.models import ClientDeleted
 from outrider.engine import effects
+from outrider.engine.inbound.jobs import categorise_reply
 from outrider.inbox import actions as inbox
 from outrider.kit.db import Db
 from outrider.kit.events import subscribe
@@ -56,6 +57,7 @@ def wire() -> None:
 
 
 JOBS = (
+    categorise_reply,
     import_leads,
     look_up_providers,
     check_tracking_domain,

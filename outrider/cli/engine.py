@@ -8,6 +8,7 @@ import uvloop
 
 from outrider.cli import child
 from outrider.config import Settings
+from outrider.engine.classify import endpoint as classifier
 from outrider.engine.worker import PLANS, Engine
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault, load_or_create_secret_key, set_vault
@@ -34,6 +35,7 @@ async def _run(settings: Settings) -> None:
     clock = Clock.parse(settings.clock)
     use_clock(clock)
     use_settings(settings)
+    classifier.use_settings(settings)
     wire()
     stop = _stop_on_signals()
     if settings.database_url is None:

@@ -20,12 +20,39 @@ from outrider.engine.facts import (
     Text,
     VariantFacts,
 )
-from outrider.kit.db import Db, as_ids, fetch_all, fetch_dicts
+from outrider.kit.db import Db, as_ids, fetch_all, fetch_dicts, fetch_one
 from outrider.mail.provider import Provider
 from outrider.mailboxes.models import Mailbox
 
 _PLANNING_LOCK = 7431
 _DOMAINS_LOCK = 7433
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFacts:
+    """A reply of a person, and the categories that its campaign chooses from."""
+
+    campaign_lead_id: int
+    html: str | None
+    text: str | None
+    category_ids: list[int]
+
+
+async def find_reply(db: Db, user_id: int, message_id: int) -> ReplyFacts | None:
+    return await fetch_one(
+        db,
+        ReplyFacts,
+        """
+        SELECT m.campaign_lead_id, b.html, b.text, c.ai_categorisation_options AS category_ids
+          FROM messages AS m
+          JOIN campaigns AS c ON c.id = m.campaign_id
+          JOIN message_bodies AS b ON b.message_id = m.id
+         WHERE m.user_id = %(user_id)s
+           AND m.id = %(message_id)s
+           AND m.kind = 'REPLY'
+        """,
+        {"user_id": user_id, "message_id": message_id},
+    )
 
 
 async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_free: bool) -> list[MailboxFacts]:

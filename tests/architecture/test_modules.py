@@ -28,6 +28,7 @@ TRANSACTIONS_OPEN_IN = {
     "cli.forecast": "commands",
     "cli.installation": "commands",
     "engine.forecast": "sees whose campaign it is before it works on a scratch copy",
+    "engine.inbound.jobs": "jobs",
     "engine.inbound.readers": "a received mail is taken in whole or not at all",
     "engine.leases": "engine steps",
     "engine.outbound": "engine steps",

@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
+from outrider.engine.classify.endpoint import endpoint
 from outrider.engine.inbound import categories
 from outrider.engine.inbound.absence import AbsenceRules
 from outrider.engine.inbound.arrival import Arrival, store
 from outrider.engine.inbound.matching import Match
 from outrider.kit.db import Db
 from outrider.kit.events import emit
+from outrider.kit.jobs import enqueue
 from outrider.leads import actions as leads
 from outrider.leads import progress
 from outrider.mail import autoreply
@@ -44,6 +46,9 @@ async def take_answer(db: Db, arrival: Arrival, match: Match) -> bool:
         await engagement.record_reply(db, match.id, arrival.sent_at, is_counted=False)
     elif auto is not None and auto.kind is AutoReplyKind.GONE:  # nobody else is told (decision 35)
         await progress.end(db, [match.campaign_lead_id], status="STOPPED", reason="WRONG_PERSON", now=arrival.now)
+    if auto is None and not is_opt_out and match.category_ids and endpoint():
+        await enqueue(db, categories.JOB, user_id=match.user_id, message_id=message_id)
+        return True
     verdict = (
         await categories.of_person(db, match, arrival.incoming, is_opt_out=is_opt_out)
         if auto is None

@@ -19,6 +19,8 @@ from outrider.mail.quote import new_text
 from outrider.messages import verdicts
 from outrider.messages.verdicts import ReplyVerdict
 
+JOB = "engine.categorise_reply"
+
 
 async def of_person(db: Db, match: Match, incoming: Incoming, *, is_opt_out: bool) -> Verdict | None:
     """What an answer says, as far as the campaign wants to know; only its new text is looked at."""

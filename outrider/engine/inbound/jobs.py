@@ -1,0 +1,29 @@
+"""Queued work of what came in: asking a language model about a reply, which a transaction must not wait for."""
+
+from outrider.engine.classify.endpoint import Choice, ask, endpoint
+from outrider.engine.classify.verdict import classify
+from outrider.engine.inbound import categories
+from outrider.engine.store import find_reply
+from outrider.kit.jobs import JobContext, job
+from outrider.leads.store import list_categories
+from outrider.mail.quote import visible_html_text, visible_text
+from outrider.messages import verdicts
+
+
+@job(categories.JOB, retry=3)
+async def categorise_reply(ctx: JobContext, *, user_id: int, message_id: int) -> None:
+    """Ask, else decide without; a reply that has been categorised in the meantime is left alone."""
+    async with ctx.database.connection() as db:
+        reply = await find_reply(db, user_id, message_id)
+        if reply is None or await verdicts.list_verdicts(db, user_id, [message_id]):
+            return
+        known = await list_categories(db, user_id, client_id=None)
+        own = await categories.own_categories(db, user_id, reply.category_ids)
+    has_text = reply.text is not None and reply.text.strip()
+    text = visible_text(reply.text or "") if has_text else visible_html_text(reply.html or "")
+    choices = [Choice(each.id, each.name, each.description) for each in known if each.id in reply.category_ids]
+    place = endpoint()
+    verdict = await ask(ctx.http, place, text, choices) if place and text else None
+    verdict = verdict or classify(text, allowed=frozenset(reply.category_ids), own=own)
+    async with ctx.database.transaction() as db:
+        await categories.give(db, user_id, reply.campaign_lead_id, message_id, verdict, now=ctx.clock.now())
