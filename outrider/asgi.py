@@ -40,6 +40,7 @@ from outrider.mailboxes import api_live as live
 from outrider.mailboxes import api_oauth as oauth
 from outrider.mailboxes import api_tags as tags
 from outrider.messages import api as messages
+from outrider.messages import api_single as single
 from outrider.messages import files
 from outrider.tracking import api as tracking
 from outrider.tracking.hits import Gatherer
@@ -60,6 +61,7 @@ APIS: tuple[Api, ...] = (
     blocks.api,
     imports.api,
     messages.api,
+    single.api,
     inbox.api,
     inbox_actions.api,
     analytics.api,

@@ -61,6 +61,12 @@ BODIES: dict[str, Any] = {
     "mailboxes.save_tag": {"id": "{tag_id}", "name": "Eve"},
     "mailboxes.set_tags": {"email_account_ids": ["{email_account_id}"], "tags": []},
     "mailboxes.list_tags_of_accounts": {"email_ids": ["nora@<mark>.example"]},
+    "messages.send_single_email": {
+        "to": "x@tarn.example",
+        "subject": "Hi",
+        "body": "Hi",
+        "fromEmailId": "{email_account_id}",
+    },
     "mailboxes.save_oauth_account": {
         "id": "{email_account_id}",
         "type": "GMAIL",
@@ -143,6 +149,7 @@ ELSEWHERE_PROVEN = {
     "engine.show_forecast": "needs a scratch copy, which the transaction of a test cannot have",
     "mailboxes.fetch_messages": "there is no server to read from",
     "mailboxes.save_oauth_account": "there is no app of a provider",
+    "messages.send_single_email": "there is no server to submit to",
 }
 
 NOT_FOUND_OTHERWISE = {

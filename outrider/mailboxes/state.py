@@ -326,3 +326,17 @@ async def record_position(
         """,
         {"mailbox_id": mailbox_id, "folder": folder, "uid_validity": uid_validity, "last_uid": last_uid, "now": now},
     )
+
+
+async def record_single_send(db: Db, mailbox_id: int, now: datetime) -> None:
+    """A mail outside of campaigns: it is counted for the day, the cap does not look at it."""
+    await execute(
+        db,
+        """
+        INSERT INTO mailbox_days AS d (mailbox_id, day, other_count)
+        VALUES (%(mailbox_id)s, %(today)s, 1)
+        ON CONFLICT (mailbox_id, day) DO UPDATE
+        SET other_count = d.other_count + 1
+        """,
+        {"mailbox_id": mailbox_id, "today": now.date()},
+    )

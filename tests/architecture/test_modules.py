@@ -45,6 +45,7 @@ TRANSACTIONS_OPEN_IN = {
     "leads.providers.jobs": "jobs",
     "mailboxes.api_live": "requests that ask a mail server between reading and writing",
     "mailboxes.api_oauth": "requests that ask a provider between reading and writing",
+    "messages.api_single": "requests that submit a mail between reading and counting",
     "mailboxes.oauth": "before and after the provider is asked, for a job and a request alike",
     "mailboxes.reconnects": "jobs",
     "mailboxes.actions": "a savepoint: another mailbox may have taken the address in the meantime",
