@@ -4,6 +4,7 @@ How the engine moves leads along is in `progress`, what a changed sequence does 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -332,6 +333,16 @@ async def update(
         raise EmailTaken
     await store.update_lead(db, lead, fields, custom_fields=custom_fields, now=now)
     await progress.forget_text_holds(db, user_id, lead_ids=[lead_id])
+    if email != lead.email:
+        await _adopt_unsubscribes(db, replace(lead, email=email), now=now)
+
+
+async def _adopt_unsubscribes(db: Db, lead: Lead, *, now: datetime) -> None:
+    """An address that has unsubscribed is not mailed under another lead either; nobody is told of it again."""
+    for client in sorted(await unsubscribes.list_unsubscribed_clients(db, lead.user_id, lead.email)):
+        client_id = client or None  # 0: the whole account
+        await unsubscribes.record_unsubscribe(db, lead, client_id=client_id, now=now)
+        await unsubscribes.stop_everywhere(db, lead, client_id=client_id, reason=HoldReason.UNSUBSCRIBED, now=now)
 
 
 async def block_bounced_address(db: Db, *, user_id: int, email: str, campaign_lead_id: int, now: datetime) -> None:

@@ -425,12 +425,6 @@ async def update_lead(
             linkedin_profile = %(linkedin_profile)s,
             company_url = %(company_url)s,
             custom_fields = (custom_fields || %(custom_fields)s) - %(deleted)s::text[],
-            is_unsubscribed = is_unsubscribed OR EXISTS (
-                SELECT
-                FROM unsubscribes
-                WHERE unsubscribes.user_id = %(user_id)s
-                  AND unsubscribes.email = %(email)s
-                  AND unsubscribes.client_id = 0),
             updated_at = %(now)s
         WHERE id = %(id)s
           AND user_id = %(user_id)s

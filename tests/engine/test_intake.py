@@ -481,6 +481,13 @@ async def test_a_bounce_after_an_answer_changes_nothing_for_the_lead(desk: Desk)
     assert await fetch_dicts(desk.db, "SELECT id FROM block_list") == []
 
 
+async def test_an_answer_that_is_not_tracked_is_one_all_the_same(world: World) -> None:
+    desk = await Desk.open(world, track_settings=["DONT_REPLY_TO_AN_EMAIL"])
+    await desk.take_in(desk.letter())
+    await desk.take_in(_report(desk, status="5.1.1", words="550 5.1.1 User unknown"))
+    assert (await desk.lead())["status"] == "STOPPED"
+
+
 async def test_the_mailto_form_unsubscribes_with_a_genuine_token_only(desk: Desk) -> None:
     path = tokens.unsubscribe_path(make.VAULT, desk.world.user_id, desk.mail["campaign_lead_id"], desk.mail["to_email"])
     token = path.rsplit("/", 1)[1]

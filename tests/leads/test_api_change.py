@@ -9,9 +9,9 @@ import pytest
 from outrider.campaigns.models import CampaignStatusChanged
 from outrider.kit.db import Db, execute, fetch_value
 from outrider.kit.edge import Edge
-from outrider.leads.models import LeadCategoryUpdated
+from outrider.leads.models import LeadCategoryUpdated, LeadUnsubscribed
 from tests.support import make
-from tests.support.client import ApiClient, Rollback
+from tests.support.client import ApiClient, Rollback, fresh_client
 from tests.support.events import hearing
 from tests.support.leads import add, add_one, change_place, count_rows, find_place, mail, mark_sent, person, place
 from tests.support.make import NOW
@@ -517,8 +517,31 @@ async def test_a_new_address_brings_its_own_unsubscribe(api: ApiClient, db: Db, 
         "INSERT INTO unsubscribes VALUES (%(user_id)s, 'out@hexly.io', 0, %(now)s)",
         {"user_id": api.user_id, "now": NOW},
     )
-    await post(api, f"/leads/{lead_id}", {"email": "out@hexly.io"})
+    with hearing(LeadUnsubscribed) as heard:
+        await post(api, f"/leads/{lead_id}", {"email": "out@hexly.io"})
     assert (await person(db, lead_id))["is_unsubscribed"]
+    assert await state(db, campaign_id, lead_id) == ("STOPPED", "UNSUBSCRIBED", None)
+    assert heard.events == []  # it was told when it happened
+
+
+async def test_one_from_a_client_covers_the_client_s_campaigns(
+    api: ApiClient, db: Db, campaign_id: int, lead_id: int
+) -> None:
+    client_id = await fresh_client(db, api.user_id, NOW)
+    of_the_client = await make.campaign(db, api.user_id, client_id=client_id)
+    await post(
+        api, f"/campaigns/{of_the_client}/leads", {"lead_list": [{"email": (await person(db, lead_id))["email"]}]}
+    )
+    await execute(
+        db,
+        "INSERT INTO unsubscribes VALUES (%(user_id)s, 'out@hexly.io', %(client_id)s, %(now)s)",
+        {"user_id": api.user_id, "client_id": client_id, "now": NOW},
+    )
+    await post(api, f"/leads/{lead_id}", {"email": "out@hexly.io"})
+    row = await person(db, lead_id)
+    assert (row["is_unsubscribed"], row["unsubscribed_client_ids"]) == (False, [client_id])
+    assert (await state(db, of_the_client, lead_id))[:2] == ("STOPPED", "UNSUBSCRIBED")
+    assert (await state(db, campaign_id, lead_id))[:2] == ("STARTED", None)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class Match:
     timezone: str | None
     pauses_company: bool
     category_ids: list[int]
-    first_replied_at: datetime | None
+    has_reply: bool  # of the lead in this campaign, since this mail
 
     def is_named_in(self, message_ids: Sequence[str]) -> bool:
         return self.message_id in message_ids or self.server_message_id in message_ids
@@ -146,7 +146,8 @@ _SELECT = """
                m.server_message_id, m.to_email, m.subject, c.track_settings, c.stop_lead_settings,
                c.out_of_office_detection_settings AS out_of_office_settings, c.timezone,
                c.auto_pause_domain_leads_on_reply AS pauses_company, c.ai_categorisation_options AS category_ids,
-               m.first_replied_at
+               coalesce(cl.last_reply_at >= m.claimed_at, false) AS has_reply
           FROM messages AS m
           JOIN campaigns AS c ON c.id = m.campaign_id
+          LEFT JOIN campaign_leads AS cl ON cl.id = m.campaign_lead_id
 """

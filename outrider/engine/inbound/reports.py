@@ -74,5 +74,5 @@ def _bounce_of(match: Match, report: Bounce, report_id: int, now: datetime) -> B
         kind=report.kind,
         report_id=report_id,
         at=now,
-        has_replied=match.first_replied_at is not None,
+        has_replied=match.has_reply,
     )
