@@ -8,7 +8,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from outrider.analytics import lists, moments, wire
-from outrider.analytics.cohorts import By, Counts, count_all, count_by
+from outrider.analytics.cohorts import NOTHING, By, Counts, count_all, count_by
 from outrider.analytics.mails import Scope
 from outrider.analytics.windows import Days, start_of
 from outrider.analytics.wire import answer, ranked
@@ -295,3 +295,18 @@ async def show_providers(ctx: Ctx, query: Dated) -> Response:
         form=query.format,
         name="email_providers_performance_overview",
     )
+
+
+@api.get("/analytics/team-board/overall-stats", also=["/analytics/team-board-overall-stats"])
+async def show_team(ctx: Ctx, query: Dated) -> Response:
+    """Get Team Board Overall Stats"""
+    scope = query.scope(ctx.user_id, ctx.client_id)
+    counts = {row["team_member_id"]: row for row in await count_by(ctx.db, scope, query.window, By.MEMBER)}
+    waited = await moments.measure_answers(ctx.db, scope, query.window)
+    rows = [
+        wire.team_member(member, counts.get(member["id"], NOTHING), waited.get(member["id"]), _rate(ctx))
+        for member in await lists.list_team(ctx.db, ctx.user_id)
+        if member["is_active"] or member["id"] in counts
+    ]
+    rows.sort(key=lambda row: (-row["reply_count"], -row["lead_count"], row["id"]))
+    return _rows("Team board overall stats fetched successfully", "team_board_stats", rows, query.format)

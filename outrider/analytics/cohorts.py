@@ -78,6 +78,7 @@ class By(Enum):
         """,
     )
     DAY = Grouping("day", "width_bucket(mail.sent_at, %(midnights)s::timestamptz[]) AS day")
+    MEMBER = Grouping("team_member_id", "mail.team_member_id")
     STEP = Grouping("step_id", "mail.step_id")
     VARIANT = Grouping("step_id, variant_id", "mail.step_id, mail.variant_id")
 

@@ -1,4 +1,4 @@
-"""What there is now: campaigns, clients, mailboxes, people of the team. Nothing of this is a count of mails."""
+"""What there is now: campaigns, clients, mailboxes, the team. Nothing of this is a count of mails."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -97,3 +97,16 @@ async def count_mailboxes(db: Db, scope: Scope) -> dict[str, int]:
         scope.params,
     )
     return found or {}
+
+
+async def list_team(db: Db, user_id: int) -> list[dict[str, Any]]:
+    """Return the people of the account; who has no password yet is only invited."""
+    return await fetch_dicts(
+        db,
+        """
+        SELECT id, name, password_hash IS NOT NULL AS is_active
+          FROM people
+         WHERE user_id = %(user_id)s
+        """,
+        {"user_id": user_id},
+    )

@@ -56,7 +56,8 @@ MAIL: LiteralString = """
                    CASE WHEN m.bounce_kind = 'SENDER' THEN m.bounced_at END AS sender_bounced_at, m.unsubscribed_at,
                    m.open_count, m.click_count, m.machine_open_count, m.machine_click_count,
                    k.id AS category_id, k.name AS category, k.sentiment_type,
-                   cl.id AS campaign_lead_id, cl.status AS lead_status, cl.last_step_id AS lead_step_id
+                   cl.id AS campaign_lead_id, cl.status AS lead_status, cl.last_step_id AS lead_step_id,
+                   cl.team_member_id
               FROM campaign
               JOIN messages AS m ON m.campaign_id = campaign.id
               JOIN steps AS s ON s.id = m.step_id AND NOT s.is_analytics_dropped

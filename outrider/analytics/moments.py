@@ -154,6 +154,44 @@ async def measure_first_replies(db: Db, scope: Scope, window: Window) -> dict[st
     return found or {}
 
 
+async def measure_answers(db: Db, scope: Scope, window: Window) -> dict[int, int]:
+    """How long leads mailed in the window waited for our answers: the mean in microseconds, by whose lead it is.
+
+    An answer is measured from the newest word of the lead before it.
+    """
+    rows = await fetch_dicts(
+        db,
+        f"""
+        WITH {CAMPAIGN}, {MAIL},
+        lead AS (
+            SELECT DISTINCT campaign_id, campaign_lead_id, team_member_id
+              FROM mail
+             WHERE sent_at >= %(window_start)s
+               AND sent_at < %(window_end)s
+               AND team_member_id IS NOT NULL
+        )
+        SELECT lead.team_member_id,
+               floor(avg((extract(epoch FROM answer.sent_at - asked.at) * 1000000)::bigint))::bigint AS microseconds
+          FROM lead
+          JOIN messages AS answer ON answer.campaign_lead_id = lead.campaign_lead_id AND answer.step_id IS NULL
+         CROSS JOIN LATERAL (
+                SELECT max(event.occurred_at) AS at
+                  FROM message_events AS event
+                 WHERE event.campaign_id = lead.campaign_id
+                   AND event.campaign_lead_id = lead.campaign_lead_id
+                   AND event.type = 'REPLIED'
+                   AND event.occurred_at < answer.sent_at
+               ) AS asked
+         WHERE answer.user_id = %(user_id)s
+           AND answer.kind = 'MANUAL'
+           AND asked.at IS NOT NULL
+         GROUP BY lead.team_member_id
+        """,  # noqa: S608 - constants
+        {**scope.params, **window.bounds},
+    )
+    return {row["team_member_id"]: row["microseconds"] for row in rows}
+
+
 async def count_categories(db: Db, scope: Scope, window: Window) -> list[dict[str, Any]]:
     """Count answered mails of the window by the category that their lead has now: without sentiment first."""
     return await fetch_dicts(

@@ -318,6 +318,24 @@ def provider_performance(row: Counts, of: ReplyRateOf) -> dict[str, Any]:
     }
 
 
+def team_member(member: Row, counts: Counts, waited: int | None, of: ReplyRateOf) -> dict[str, Any]:
+    """Rates of nothing are the number 0 here. Nobody has a picture yet."""
+    found = rates(counts, of)
+    return {
+        "id": member["id"],
+        "name": member["name"],
+        "profile_pic_url": None,
+        "lead_count": counts["unique_lead_count"],
+        "campaign_count": counts["campaign_count"],
+        "reply_count": counts["replied"],
+        "positive_reply_count": counts["positive_replied"],
+        "reply_rate": found["reply_rate"] if counts["unique_lead_count"] else 0,
+        "positive_reply_rate": found["positive_reply_rate"] if counts["replied"] else 0,
+        "average_reply_time": 0 if waited is None else length(timedelta(microseconds=waited)),
+        **_counts(counts, ("unique_open_count", "sent", "opened", "replied", "bounced")),
+    }
+
+
 def _tag(row: Counts) -> dict[str, Any]:
     if "tag_id" not in row:
         return {}

@@ -49,6 +49,13 @@ def _instant(bound: date | datetime | None, zone: tzinfo) -> datetime | None:
     return (bound if bound.tzinfo else bound.replace(tzinfo=zone)).astimezone(UTC)
 
 
+def _reading(bound: date | datetime, zone: tzinfo) -> datetime:
+    """What the clocks of the zone show: on them every day has its place, even one that they skipped."""
+    if not isinstance(bound, datetime):
+        return datetime(bound.year, bound.month, bound.day)  # noqa: DTZ001 - a reading
+    return (bound.astimezone(zone) if bound.tzinfo else bound).replace(tzinfo=None)
+
+
 def _refuse_end() -> NoReturn:
     reject('"end_date" must be larger than or equal to "ref:start_date"', key="end_date", source="query")
 
@@ -129,10 +136,9 @@ class SequenceQuery(_ZonedQuery):
     @property
     def window(self) -> Window:
         zone = self.zone
-        window = Window(_instant(self.start_date, zone), _instant(self.end_date, zone))
-        if window.start and window.end and window.end <= window.start:
+        if self.start_date and self.end_date and _reading(self.end_date, zone) <= _reading(self.start_date, zone):
             _refuse_end()
-        return window
+        return Window(_instant(self.start_date, zone), _instant(self.end_date, zone))
 
 
 class EngagementQuery(SequenceQuery):

@@ -189,7 +189,7 @@ async def store(db: Db, user_id: int, history: History) -> None:
         db,
         "people",
         [
-            made | {"id": id_, "name": name, "email": f"p{id_}@team.example", "role": "member"}
+            made | {"id": id_, "name": name, "email": f"p{id_}@team.example", "role": "member", "password_hash": "x"}
             for id_, name in history.people
         ],
     )
@@ -209,6 +209,10 @@ async def store(db: Db, user_id: int, history: History) -> None:
                 "lead_id": lead_ids[lead.email],
                 "status": lead.status,
                 "category_id": lead.category_id,
+                "team_member_id": lead.member_id,
+                "is_unread": False,
+                "is_important": False,
+                "is_archived": False,
                 "last_step_number": last[key].step if (key := (lead.campaign_id, lead.email)) in last else 0,
                 "last_step_id": step_ids[lead.campaign_id, last[key].step] if key in last else None,
                 "is_completed_by_hand": False,

@@ -381,6 +381,53 @@ class Recount:
         tagged.sort(key=lambda row: (row["email_provider"], -int(row["sent"]), row["tag_id"]))
         return {"email_providers_performance_overview": {"overall": overall, "tag_wise": tagged}}
 
+    def team(self) -> dict[str, Any]:
+        rows = []
+        for id_, name in self.history.people:
+            its = [
+                mail
+                for mail in self.cohort
+                if (lead := self.history.lead(mail.campaign_id, mail.lead)) and lead.member_id == id_
+            ]
+            found, waits = self.counts(its), self.waits({key(mail) for mail in its})
+            rows.append(
+                {
+                    "id": id_,
+                    "name": name,
+                    "profile_pic_url": None,
+                    "lead_count": found["unique_lead_count"],
+                    "campaign_count": len({mail.campaign_id for mail in its}),
+                    "reply_count": found["replied"],
+                    "positive_reply_count": found["positive_replied"],
+                    "reply_rate": found["reply_rate"] if its else 0,
+                    "positive_reply_rate": found["positive_reply_rate"] if found["replied"] else 0,
+                    "average_reply_time": length(sum(waits, timedelta()) // len(waits)) if waits else 0,
+                    "unique_open_count": found["unique_open_count"],
+                    "sent": found["sent"],
+                    "opened": found["opened"],
+                    "replied": found["replied"],
+                    "bounced": found["bounced"],
+                }
+            )
+        rows.sort(key=lambda row: (-row["reply_count"], -row["lead_count"], row["id"]))
+        return {"team_board_stats": rows}
+
+    def waits(self, leads: set[LeadKey]) -> list[timedelta]:
+        """From the newest word of such a lead to our answer."""
+        found = []
+        for answer in self.history.manual_replies:
+            lead = (answer.campaign_id, answer.lead)
+            words = [
+                event.at
+                for mail in self.history.mails
+                if key(mail) == lead
+                for event in mail.events
+                if event.type == "REPLY" and event.at < answer.at
+            ]
+            if lead in leads and words:
+                found.append(answer.at - max(words))
+        return found
+
     def answers(self) -> dict[str, Any]:
         """Path → `data`."""
         return {
@@ -400,6 +447,7 @@ class Recount:
             "mailbox/domain-wise-health-metrics": self.domains(),
             "mailbox/name-wise-health-metrics": self.addresses(),
             "mailbox/provider-wise-overall-performance": self.providers(),
+            "team-board/overall-stats": self.team(),
         }
 
     # --- one campaign ---

@@ -47,6 +47,7 @@ ALIASES = {
         "mailbox-provider-wise-overall-performance",
         "providers/performance",
     ],
+    "team-board/overall-stats": ["team-board-overall-stats"],
 }
 UNDATED = {"campaign/list", "client/list", "client/month-wise-count", "campaign/status-stats", "mailbox/overall-stats"}
 
@@ -408,3 +409,37 @@ async def test_a_file_has_the_same_numbers(worked: ApiClient, db: Db) -> None:
     assert (days[0]["iso_date"], days[0]["date"]) == ("2025-07-30", "30 Jul")
     wrong = await worked.get(f"{CAMPAIGNS}?{DAYS}&format=xml")
     assert wrong.json()["message"] == '"format" must be one of [json, csv]'
+
+
+async def test_the_team_board_has_everybody_who_works_here(worked: ApiClient, db: Db) -> None:
+    """Idle people, too; who is only invited has a row once leads are assigned."""
+    path = "/analytics/team-board/overall-stats"
+
+    async def names() -> list[str]:
+        return [row["name"] for row in (await data(worked, path))["team_board_stats"]]
+
+    for id_, name, password in ((303, "Fay Moss", "x"), (304, "Gil Tarn", None)):
+        await execute(
+            db,
+            """
+            INSERT INTO people (id, user_id, email, name, role, password_hash, created_at, updated_at)
+            VALUES (%(id)s, %(user_id)s, %(email)s, %(name)s, 'member', %(password)s, %(now)s, %(now)s)
+            """,
+            {
+                "id": id_,
+                "user_id": worked.user_id,
+                "email": f"{id_}@team.example",
+                "name": name,
+                "password": password,
+                "now": NOW,
+            },
+        )
+    assert await names() == ["Dana Reyes", "Eli Park", "Fay Moss"]
+    idle = (await data(worked, path))["team_board_stats"][-1]
+    assert idle == {
+        "id": 303, "name": "Fay Moss", "profile_pic_url": None, "lead_count": 0, "campaign_count": 0, "reply_count": 0,
+        "positive_reply_count": 0, "reply_rate": 0, "positive_reply_rate": 0, "average_reply_time": 0,
+        "unique_open_count": 0, "sent": 0, "opened": 0, "replied": 0, "bounced": 0,
+    }  # fmt: skip
+    await execute(db, "UPDATE campaign_leads SET team_member_id = 304 WHERE campaign_id = 103")
+    assert await names() == ["Dana Reyes", "Eli Park", "Gil Tarn", "Fay Moss"]

@@ -213,6 +213,8 @@ async def test_steps(worked: ApiClient, db: Db) -> None:
     assert await sent(start_date="2025-07-30T09:00:00.001", time_zone="America/New_York") == [2, 2, 0]
     assert await sent(start_date="2025-07-31", end_date="2025-07-31") == [0, 1, 0]
     assert await sent(start_date="2025-07-31", end_date="2025-07-31", timezone="+09:30") == [1, 1, 0]
+    no_day = {"start_date": "2011-12-30", "end_date": "2011-12-30", "time_zone": "Pacific/Apia"}
+    assert await sent(**no_day) == [0, 0, 0]  # clocks skipped it
 
 
 @pytest.mark.parametrize(

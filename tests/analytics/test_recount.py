@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outrider.kit.db import Db, execute
-from tests.analytics.history import Campaign, Client, Event, History, Lead, Mail, Mailbox, store
+from tests.analytics.history import Campaign, Client, Event, History, Lead, Mail, Mailbox, ManualReply, store
 from tests.analytics.recount import Question, Recount, without
 from tests.analytics.worked import NOW, USER, WORKED
 from tests.support.client import ApiClient
 
 _HISTORIES = int(os.environ.get("RECOUNT_HISTORIES", "200"))
-_PARTS = 4
+_PARTS = max(4, _HISTORIES // 50)
 ZONES = {
     "UTC": UTC,
     "America/New_York": ZoneInfo("America/New_York"),
@@ -96,12 +96,23 @@ def stories(draw: Callable[..., Any]) -> tuple[History, Question]:
         for campaign_id in CAMPAIGNS
     ]
     leads = [
-        Lead(campaign_id, email, draw(st.sampled_from([None, 1, 2, 3, 5, 6, 8])), draw(st.sampled_from(STATUSES)))
+        Lead(
+            campaign_id,
+            email,
+            draw(st.sampled_from([None, 1, 2, 3, 5, 6, 8])),
+            draw(st.sampled_from(STATUSES)),
+            draw(st.sampled_from([None, 5001, 5002])),
+        )
         for campaign_id, email in dict.fromkeys((mail.campaign_id, mail.lead) for mail in mails)
         if draw(st.integers(0, 6)) > 0  # one of seven has been taken out of the campaign
     ]
     steps = [(campaign_id, step) for campaign_id in CAMPAIGNS for step in (1, 2, 3)]
     dropped = frozenset(draw(st.sampled_from([(), (), (), tuple(steps[:3]), (steps[4],)])))
+    replies = [
+        ManualReply(lead.campaign_id, lead.email, season + draw(moments) + draw(delays))
+        for lead in leads
+        if draw(st.booleans())
+    ]
     zone_name = draw(st.sampled_from(sorted(ZONES)))
     start = season.date() + timedelta(days=draw(st.integers(-1, 5)))
     question = Question(
@@ -121,6 +132,8 @@ def stories(draw: Callable[..., Any]) -> tuple[History, Question]:
         leads=leads,
         tags=TAGS,
         dropped=dropped,
+        people=[(5001, "Dana"), (5002, "Eli")],
+        manual_replies=replies,
     )
     return history, question
 
