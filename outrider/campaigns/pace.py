@@ -17,13 +17,14 @@ class Use:
 
     campaign_id: int
     mailbox_id: int
+    claimed_at: datetime
     next_send_at: datetime
     day: date
     is_first_mail: bool
     variant_id: int | None
 
 
-async def record_uses(db: Db, uses: Sequence[Use], now: datetime) -> None:
+async def record_uses(db: Db, uses: Sequence[Use]) -> None:
     """Count these mails; no (campaign, mailbox) occurs twice."""
     await execute(
         db,
@@ -32,14 +33,14 @@ async def record_uses(db: Db, uses: Sequence[Use], now: datetime) -> None:
         paced AS (
             UPDATE campaign_mailboxes AS cm
                SET next_send_at = used.next_send_at,
-                   last_sent_at = %(now)s
+                   last_sent_at = used.claimed_at
               FROM used
              WHERE cm.campaign_id = used.campaign_id
                AND cm.mailbox_id = used.mailbox_id
         ),
         {_COUNTS}
         """,  # noqa: S608 - constants
-        {"uses": as_records(uses), "sign": 1, "now": now},
+        {"uses": as_records(uses), "sign": 1},
     )
 
 
@@ -52,7 +53,7 @@ async def take_back_uses(db: Db, uses: Sequence[Use]) -> None:
     )
 
 
-async def reopen(db: Db, uses: Sequence[Use], claimed_at: Sequence[datetime]) -> None:
+async def reopen(db: Db, uses: Sequence[Use]) -> None:
     """Let mailboxes serve again at once that were claimed for mails which could not be made: there was no mail."""
     await execute(
         db,
@@ -68,15 +69,15 @@ async def reopen(db: Db, uses: Sequence[Use], claimed_at: Sequence[datetime]) ->
         {
             "campaign_ids": [use.campaign_id for use in uses],
             "mailbox_ids": [use.mailbox_id for use in uses],
-            "claimed_at": list(claimed_at),
+            "claimed_at": [use.claimed_at for use in uses],
         },
     )
 
 
 _USES: LiteralString = """
     json_to_recordset(%(uses)s::json)
-    AS used (campaign_id bigint, mailbox_id bigint, next_send_at timestamptz, day date, is_first_mail boolean,
-             variant_id bigint)
+    AS used (campaign_id bigint, mailbox_id bigint, claimed_at timestamptz, next_send_at timestamptz, day date,
+             is_first_mail boolean, variant_id bigint)
 """
 
 _COUNTS: LiteralString = """

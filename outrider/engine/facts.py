@@ -167,6 +167,10 @@ class Pair:
     next_send_at: datetime | None
     last_sent_at: datetime | None
 
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.campaign_id, self.mailbox_id
+
 
 @dataclass(slots=True)
 class SenderDomain:

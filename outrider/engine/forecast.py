@@ -17,8 +17,8 @@ from outrider.engine.gates import Case, Hold
 from outrider.engine.recipients import RecipientLimits
 from outrider.engine.record import Result
 from outrider.engine.rehearsal import Rehearsal
-from outrider.engine.rounds import Round, load_campaigns
-from outrider.engine.schedule import Window
+from outrider.engine.rounds import Round, Span, load_campaigns
+from outrider.engine.schedule import Schedule, Window
 from outrider.engine.scratch import Scratch, scratch_copy
 from outrider.engine.survey import explain
 from outrider.kit.clock import StandingClock
@@ -118,7 +118,9 @@ async def forecast(
             submit=lambda _mail: _TAKEN,
         )
         await _lease(scratch.db, rehearsal)
-        return await _Foreseeing(scratch, rehearsal, campaign).run()
+        # Leads of one company wait for each other: then every moment is looked at by itself.
+        has_colleagues = any(map(recipients.concern_domain, await store.list_shared_domains(scratch.db)))
+        return await _Foreseeing(scratch, rehearsal, campaign, in_stretches=not has_colleagues).run()
 
 
 async def _prepare(
@@ -161,7 +163,8 @@ async def _lease(db: Db, rehearsal: Rehearsal) -> None:
 
 
 class _Foreseeing:
-    def __init__(self, scratch: Scratch, rehearsal: Rehearsal, campaign: Campaign) -> None:
+    def __init__(self, scratch: Scratch, rehearsal: Rehearsal, campaign: Campaign, *, in_stretches: bool) -> None:
+        self._in_stretches = in_stretches
         self._scratch = scratch
         self._db = scratch.db
         self._rehearsal = rehearsal
@@ -170,19 +173,21 @@ class _Foreseeing:
         self._campaign_id = campaign.id
         self._mails: list[ForeseenMail] = []
         self._binds: dict[date, Hold] = {}
+        self._schedule: Schedule | None = None
 
     async def run(self) -> Forecast:
         clock = self._rehearsal.clock
         since = clock.now()
+        span: Span | None = Span.at(since)
         is_complete, turns = False, 0
-        while not is_complete:
-            results = await self._rehearsal.turn()
+        while span and span.now <= since + _LONGEST and not is_complete:
+            await self._note_end_of_day(span.now, is_complete=False)
+            clock.move_to(span.now)
+            span = span if self._in_stretches else Span.at(span.now)
+            results = await self._rehearsal.turn(span)
             is_complete = await self._note(results)
-            moment = await self._rehearsal.next_moment()
-            if moment is None or moment > since + _LONGEST:
-                break
-            await self._note_end_of_day(moment, is_complete=is_complete)
-            clock.move_to(moment)
+            clock.move_to(span.until)  # the turn was about all the time until then
+            span = await self._rehearsal.next_span()
             turns += 1
             if turns % _TURNS_BETWEEN_SETTLING == 0:
                 await self._scratch.settle()
@@ -202,6 +207,7 @@ class _Foreseeing:
     async def _note(self, results: Sequence[Result]) -> bool:
         """Keep the mails of our campaign; returns whether it has come to its end."""
         ours = [result for result in results if result.attempt.campaign.id == self._campaign_id]
+        ours.sort(key=lambda result: result.at)
         self._mails += map(_foreseen, ours)
         if results and all(result.attempt.following for result in ours):
             return False
@@ -216,15 +222,16 @@ class _Foreseeing:
         if is_complete:
             self._binds[day] = _NOTHING_LEFT
             return
-        now = self._rehearsal.clock.now()
-        round_ = await load_campaigns(self._db, [self._campaign_id], now)
-        campaign = round_.campaigns[self._campaign_id]
-        if campaign.schedule and campaign.schedule.local_day(moment) > day:
-            self._binds[day] = await self._what_binds(round_, campaign.schedule.window_on(day))
+        if self._schedule and self._schedule.local_day(moment) <= day:
+            return
+        round_ = await load_campaigns(self._db, [self._campaign_id], self._rehearsal.clock.now())
+        self._schedule = round_.campaigns[self._campaign_id].schedule
+        if self._schedule and self._schedule.local_day(moment) > day:
+            self._binds[day] = await self._what_binds(round_, self._schedule.window_on(day))
 
     async def _what_binds(self, round_: Round, window: Window | None) -> Hold:
         engine_id, now = self._rehearsal.engine_id, round_.now
-        boxes = {box.id: box for box in await store.list_leased_mailboxes(self._db, engine_id, now, only_free=False)}
+        boxes = {box.id: box for box in await store.list_leased_mailboxes(self._db, engine_id, now)}
         pairs = await store.list_pairs(self._db, list(boxes))
         pairs = [pair for pair in pairs if pair.campaign_id == self._campaign_id]
         waits = await store.list_waits(self._db, pairs, now)

@@ -4,17 +4,19 @@ For the forecast and the simulation, which have no time to wait. It may name a m
 all; it never passes one by at which something would be.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
 from outrider.engine import gates, limits, store
 from outrider.engine.facts import CampaignFacts, MailboxFacts, Pair, SenderDomain
 from outrider.engine.gates import Case
-from outrider.engine.rounds import load_campaigns
+from outrider.engine.rounds import Span, load_campaigns
 from outrider.engine.store import Wait
 from outrider.kit.db import Db
 
+_DAY = timedelta(days=1)
+_INSTANT = timedelta(microseconds=1)
 _HOLDS_IN_A_ROW = 5  # a mailbox may wait for its gap, then for its cap, then for its back-off
 
 
@@ -23,7 +25,13 @@ async def next_moment(db: Db, engine_id: UUID, now: datetime) -> datetime | None
 
     None: nothing changes unless somebody does something.
     """
-    mailboxes = {box.id: box for box in await store.list_leased_mailboxes(db, engine_id, now, only_free=False)}
+    span = await next_span(db, engine_id, now)
+    return span.now if span else None
+
+
+async def next_span(db: Db, engine_id: UUID, now: datetime) -> Span | None:
+    """The same with the time from then on in which no mailbox can send twice and nothing begins or ends."""
+    mailboxes = {box.id: box for box in await store.list_leased_mailboxes(db, engine_id, now)}
     pairs = await store.list_pairs(db, list(mailboxes)) if mailboxes else []
     if not pairs:
         return None
@@ -51,7 +59,47 @@ async def next_moment(db: Db, engine_id: UUID, now: datetime) -> datetime | None
             moments += [_in_window(campaign, max(at, moment)) for moment in (*due, *new)]
         if ready and any(campaign_id == campaign.id for campaign_id, _ in waits):
             moments += _turns_of_the_day(campaign, now)
-    return min((moment for moment in moments if moment > now), default=None)
+    changes = await store.next_changes(db, round_.campaigns, mailboxes, now)
+    if "RETURN" in changes or any(moment > now for moment in moments):
+        moments += [at for kind, at in changes.items() if kind in ("RETURN", "LOOK")]
+    begins_at = min((moment for moment in moments if moment > now), default=None)
+    if begins_at is None:
+        return None
+    if limited or any(campaign.enable_ai_esp_matching for campaign in round_.campaigns.values()):
+        return Span.at(begins_at)  # what a mailbox may send depends on what others send meanwhile
+    changes = await store.next_changes(db, round_.campaigns, mailboxes, begins_at)
+    ends = [
+        *changes.values(),
+        *_turns(round_.campaigns.values(), begins_at),
+        begins_at + _shortest_gap(pairs, mailboxes, round_.campaigns),
+    ]
+    return Span(begins_at, min(moment for moment in ends if moment > begins_at) - _INSTANT)
+
+
+def _turns(campaigns: Iterable[CampaignFacts], now: datetime) -> Iterator[datetime]:
+    """When something begins or ends because of the time of day."""
+    yield datetime.combine(now.date() + _DAY, time(), now.tzinfo)
+    for campaign in campaigns:
+        if campaign.schedule_start_time:
+            yield campaign.schedule_start_time
+        if campaign.hours and (window := campaign.hours.next_window(now)):
+            yield window.opens_at if window.opens_at > now else window.closes_at
+
+
+def _shortest_gap(
+    pairs: Sequence[Pair], mailboxes: Mapping[int, MailboxFacts], campaigns: Mapping[int, CampaignFacts]
+) -> timedelta:
+    """How long every mailbox pauses at least after a mail; one that serves a single campaign keeps that one's gap."""
+    gaps: dict[int, list[int]] = {}
+    for pair in pairs:
+        if campaign := campaigns.get(pair.campaign_id):
+            gaps.setdefault(pair.mailbox_id, []).append(campaign.min_time_between_emails)
+    return limits.SHORTEST_JITTER + timedelta(
+        minutes=min(
+            max(mailboxes[mailbox_id].time_to_wait_minutes or 0, of_campaigns[0] if len(of_campaigns) == 1 else 0)
+            for mailbox_id, of_campaigns in gaps.items()
+        )
+    )
 
 
 def _of_today(wait: Wait, campaigns: dict[int, CampaignFacts], now: datetime) -> datetime:

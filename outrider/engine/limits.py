@@ -10,6 +10,7 @@ from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, 
 from outrider.engine.schedule import Schedule, Window
 
 _JITTER = (30.0, 60.0)  # seconds added to every gap
+SHORTEST_JITTER = timedelta(seconds=_JITTER[0])
 _SHORTEST_DELAY = timedelta(minutes=1)
 
 
@@ -36,6 +37,13 @@ def ready_at(pair: Pair, campaign: CampaignFacts, window: Window) -> datetime:
         return earliest
     gap = timedelta(minutes=campaign.min_time_between_emails)
     return max(earliest, opens_at + gap * fraction("first", campaign.id, pair.mailbox_id, window.day))
+
+
+def free_at(mailbox: MailboxFacts) -> datetime:
+    """Return when the gap of a mailbox is over, and its cap of 24 hours not full any more."""
+    if mailbox.oldest_in_cap_at is None:
+        return mailbox.next_send_at
+    return max(mailbox.next_send_at, mailbox.oldest_in_cap_at + timedelta(days=1))
 
 
 def next_for_campaign(campaign: CampaignFacts, mailbox_id: int, now: datetime) -> datetime:

@@ -22,7 +22,7 @@ from outrider.engine.recipients import UNLIMITED, RecipientLimits
 from outrider.engine.record import Result
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Rendered, Renderer
-from outrider.engine.rounds import Attempt, stats_id
+from outrider.engine.rounds import Attempt, Span, stats_id
 from outrider.engine.senders import Senders
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault
@@ -108,18 +108,17 @@ class Outbound:
                 await asyncio.wait_for(self._recorder.join(), _ROUND_SECONDS)
         return len(attempts)
 
-    async def claim_due(self) -> list[Attempt]:
-        """Claim what is due at this moment."""
+    async def claim_due(self, span: Span | None = None) -> list[Attempt]:
+        """Claim what is due at this moment, or in a stretch of time."""
         async with self._database.transaction() as db:
-            return await self.plan(db)
+            return await self.plan(db, span)
 
-    async def plan(self, db: Db) -> list[Attempt]:
+    async def plan(self, db: Db, span: Span | None = None) -> list[Attempt]:
         """The same in the caller's transaction."""
-        now = self._clock.now()
         return await plan(
             db,
             self._engine_id,
-            now,
+            span or Span.at(self._clock.now()),
             senders=self._senders,
             texts=self._renderer.texts,
             stats_id=self._stats_id,

@@ -5,7 +5,6 @@ new lead, as `turns` says. One round is a handful of statements however many mai
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from uuid import UUID
 
 from outrider.campaigns import pace
@@ -13,7 +12,7 @@ from outrider.engine import choice, gates, limits, rotation, store
 from outrider.engine.facts import CampaignFacts, MailboxFacts
 from outrider.engine.gates import Case
 from outrider.engine.recipients import RecipientLimits
-from outrider.engine.rounds import Attempt, Pick, Round, day_of, load_campaigns
+from outrider.engine.rounds import Attempt, Pick, Round, Span, day_of, load_campaigns
 from outrider.engine.schedule import Window
 from outrider.engine.senders import Senders
 from outrider.engine.texts import Texts
@@ -35,7 +34,7 @@ _ENDED = {"UNSUBSCRIBED": ("STOPPED", "UNSUBSCRIBED"), "BLOCK_LIST": ("BLOCKED",
 async def plan(
     db: Db,
     engine_id: UUID,
-    now: datetime,
+    span: Span,
     *,
     senders: Senders,
     texts: Texts,
@@ -45,11 +44,12 @@ async def plan(
     """Claim one mail for each mailbox that is free and has something due; the caller's transaction commits it.
 
     Where nobody was picked because those in front may not be mailed, those behind them are looked at in the same turn.
-    `stats_id` gives the identity of (campaign lead, step): the same for ever.
+    `span`: this moment; a stretch is for the forecast. `stats_id` gives the identity of (campaign lead, step): the same
+    for ever.
     """
     for _ in range(_MOST_ROUNDS):
-        mailboxes = await store.list_leased_mailboxes(db, engine_id, now, only_free=True)
-        round_ = await _load_round(db, mailboxes, now) if mailboxes else None
+        mailboxes = await store.list_free_mailboxes(db, engine_id, span.now, until=span.until)
+        round_ = await _load_round(db, mailboxes, span) if mailboxes else None
         if round_ is None or not round_.ready:
             return []
         round_.texts, round_.recipients = texts, recipients
@@ -63,19 +63,26 @@ async def plan(
     return []
 
 
-async def _load_round(db: Db, mailboxes: Iterable[MailboxFacts], now: datetime) -> Round:
-    free = {mailbox.id: mailbox for mailbox in mailboxes if gates.first_hold(Case(now=now, mailbox=mailbox)) is None}
+async def _load_round(db: Db, mailboxes: Iterable[MailboxFacts], span: Span) -> Round:
+    free_at = {mailbox.id: max(span.now, limits.free_at(mailbox)) for mailbox in mailboxes}
+    free = {
+        mailbox.id: mailbox
+        for mailbox in mailboxes
+        if (at := free_at[mailbox.id]) <= span.until and gates.first_hold(Case(now=at, mailbox=mailbox)) is None
+    }
     pairs = rotation.served_longest_ago_first(await store.list_pairs(db, list(free))) if free else []
     campaign_ids = {pair.campaign_id for pair in pairs}
     await store.lock_campaigns(db, campaign_ids)
-    round_ = await load_campaigns(db, campaign_ids, now)
-    round_.mailboxes, round_.pairs = free, pairs
+    round_ = await load_campaigns(db, campaign_ids, span.now)
+    round_.mailboxes, round_.pairs, round_.span = free, pairs, span
     await _load_sender_domains(db, round_)
     windows = {campaign.id: _open_window(round_, campaign) for campaign in round_.campaigns.values()}
     for pair in pairs:
         window = windows.get(pair.campaign_id)  # or the campaign was deleted at this moment
-        if window and limits.ready_at(pair, round_.campaigns[pair.campaign_id], window) <= now:
+        opens_at = limits.ready_at(pair, round_.campaigns[pair.campaign_id], window) if window else None
+        if opens_at and opens_at <= span.until:
             round_.ready.append(pair)
+            round_.opens_at[pair.key] = max(opens_at, free_at[pair.mailbox_id])
     round_.ready = [pair for pair in round_.ready if round_.sender_domain_is_free(pair)]
     return round_
 
@@ -136,7 +143,7 @@ async def _record_skips(db: Db, round_: Round) -> None:
             campaign_lead_id=skip.lead.id,
             step_id=skip.step.id,
             step_number=skip.step.number,
-            due_at=limits.next_due(round_.campaigns[skip.lead.campaign_id], skip.lead, skip.following, round_.now),
+            due_at=limits.next_due(round_.campaigns[skip.lead.campaign_id], skip.lead, skip.following, skip.at),
         )
         for skip in round_.skipped
     ]
@@ -150,7 +157,7 @@ async def _record_skips(db: Db, round_: Round) -> None:
                 campaign_lead_id=skip.lead.id,
                 message_id=None,
                 type="SKIPPED",
-                occurred_at=round_.now,
+                occurred_at=skip.at,
                 details={"step_id": skip.step.id, "step_number": skip.step.number, "missing": list(skip.missing)},
             )
             for skip in round_.skipped
@@ -172,14 +179,14 @@ async def _claim(db: Db, round_: Round, engine_id: UUID, *, stats_id: Callable[[
     again = [pick for pick in round_.picks if pick.lead.retry_message_id is not None]
     fresh = [pick for pick in round_.picks if pick.lead.retry_message_id is None]
     claims = [
-        Claim(pick.lead.campaign_id, pick.lead.id, pick.mailbox.id, pick.variant.id if pick.variant else None)
+        Claim(pick.lead.campaign_id, pick.lead.id, pick.mailbox.id, pick.variant.id if pick.variant else None, pick.at)
         for pick in fresh
     ]
-    rows = await ledger.claim(db, claims, engine_id, round_.now) if claims else {}
+    rows = await ledger.claim(db, claims, engine_id) if claims else {}
     retried: set[int] = set()
     if again:
         ids = [pick.lead.retry_message_id for pick in again if pick.lead.retry_message_id is not None]
-        retried = await ledger.claim_again(db, ids, engine_id, round_.now)
+        retried = await ledger.claim_again(db, ids, engine_id, round_.span.now)
     attempts = [
         _attempt(round_, pick, rows[pick.lead.id], stats_id(pick.lead.id, pick.step.id))
         for pick in fresh
@@ -201,36 +208,33 @@ async def _count(db: Db, round_: Round, attempts: Sequence[Attempt]) -> None:
     uses = [
         state.MailboxUse(
             attempt.mailbox_id,
-            limits.next_for_mailbox(mailboxes[attempt.mailbox_id], attempt.campaign.id, round_.now),
+            attempt.claimed_at,
+            limits.next_for_mailbox(mailboxes[attempt.mailbox_id], attempt.campaign.id, attempt.claimed_at),
             is_follow_up=not attempt.is_first_mail,
         )
         for attempt in attempts
     ]
-    await pace.record_uses(db, [attempt.use() for attempt in attempts], round_.now)
-    await state.record_claims(db, uses, round_.now)
+    await pace.record_uses(db, [attempt.use() for attempt in attempts])
+    await state.record_claims(db, uses)
 
 
 async def take_back(db: Db, attempts: Sequence[Attempt]) -> None:
     """Undo the counts of mails that were not taken."""
-    await take_back_uses(db, [attempt.use() for attempt in attempts], [attempt.claimed_at for attempt in attempts])
+    await take_back_uses(db, [attempt.use() for attempt in attempts])
 
 
 async def reopen(db: Db, attempts: Sequence[Attempt]) -> None:
     """Mails that could not be made cost their mailboxes no gap: many leads may have no text."""
-    claimed_at = [attempt.claimed_at for attempt in attempts]
-    await pace.reopen(db, [attempt.use() for attempt in attempts], claimed_at)
-    await state.reopen(db, [attempt.mailbox_id for attempt in attempts], claimed_at)
+    await pace.reopen(db, [attempt.use() for attempt in attempts])
+    await state.reopen(db, [attempt.mailbox_id for attempt in attempts], [attempt.claimed_at for attempt in attempts])
 
 
-async def take_back_uses(db: Db, uses: Sequence[pace.Use], claimed_at: Sequence[datetime]) -> None:
+async def take_back_uses(db: Db, uses: Sequence[pace.Use]) -> None:
     """The same for mails of which only this is known; their gaps stay, which hurts nobody."""
     if not uses:
         return
     await pace.take_back_uses(db, uses)
-    mails = [
-        state.TakenBack(use.mailbox_id, at, is_follow_up=not use.is_first_mail)
-        for use, at in zip(uses, claimed_at, strict=True)
-    ]
+    mails = [state.TakenBack(use.mailbox_id, use.claimed_at, is_follow_up=not use.is_first_mail) for use in uses]
     await state.take_back_claims(db, mails)
 
 
@@ -245,6 +249,6 @@ def _attempt(round_: Round, pick: Pick, message_id: int, stats_id: UUID) -> Atte
         variant=pick.variant,
         lead=pick.lead,
         mailbox_id=pick.mailbox.id,
-        claimed_at=round_.now,
-        day=day_of(campaign, round_.now),
+        claimed_at=pick.at,
+        day=day_of(campaign, pick.at),
     )

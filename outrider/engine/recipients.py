@@ -34,11 +34,15 @@ class RecipientLimits:
         )
 
     def concern(self, lead: LeadFacts) -> bool:
-        if not lead.shares_domain or not (self.per_minute or self.per_hour):
+        return lead.shares_domain and self.concern_domain(lead.domain)
+
+    def concern_domain(self, domain: str) -> bool:
+        """Whether there is a limit for a domain that several leads have."""
+        if not (self.per_minute or self.per_hour):
             return False
-        if lead.domain not in self._known:
-            self._known[lead.domain] = not is_free_mail(lead.domain, more=self.free_mail)
-        return self._known[lead.domain]
+        if domain not in self._known:
+            self._known[domain] = not is_free_mail(domain, more=self.free_mail)
+        return self._known[domain]
 
     def free_at(self, recent: Sequence[datetime]) -> datetime | None:
         """Return when the domain may get another mail; `recent` are those of the last hour, in order."""

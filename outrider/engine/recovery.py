@@ -51,15 +51,16 @@ async def _release(db: Db, claims: Sequence[StrandedClaim], now: datetime) -> No
         pace.Use(
             campaign_id=claim.campaign_id,
             mailbox_id=claim.mailbox_id,
+            claimed_at=claim.claimed_at,
             next_send_at=claim.claimed_at,
             day=day_of(campaign, claim.claimed_at),
             is_first_mail=claim.is_first_step and campaign.parent_campaign_id is None,
             variant_id=claim.variant_id,
         )
         for claim in claims
-        for campaign in (campaigns[claim.campaign_id],)
+        if (campaign := campaigns.get(claim.campaign_id))
     ]
-    await take_back_uses(db, uses, [claim.claimed_at for claim in claims])
+    await take_back_uses(db, uses)
 
 
 async def _close_orphans(db: Db, mails: Sequence[Stranded], now: datetime) -> None:

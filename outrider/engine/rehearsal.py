@@ -14,7 +14,7 @@ from outrider.engine.recipients import UNLIMITED, RecipientLimits
 from outrider.engine.record import Result
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Links, Renderer
-from outrider.engine.rounds import Attempt
+from outrider.engine.rounds import Attempt, Span
 from outrider.engine.senders import Senders
 from outrider.kit.clock import StandingClock
 from outrider.kit.crypto import Vault
@@ -56,23 +56,25 @@ class Rehearsal:
             recipients=recipients,
         )
 
-    async def turn(self) -> list[Result]:
-        """Send what is due now, mail after mail until nothing is; returns what became of them."""
+    async def turn(self, span: Span) -> list[Result]:
+        """Send what is due in this stretch, mail after mail until nothing is; returns what became of them."""
+        await self.tend()
         results: list[Result] = []
-        while claimed := await self.claim():
+        while claimed := await self.claim(span):
             results += await self.record(self.submit(await self.hand_over(claimed)))
         if not results:
             await self.tend()
         return results
 
-    async def claim(self) -> list[Attempt]:
-        return await self._outbound.claim_due()
+    async def claim(self, span: Span | None = None) -> list[Attempt]:
+        return await self._outbound.claim_due(span)
 
     async def hand_over(self, claimed: Sequence[Attempt]) -> list[Ready]:
         return await self._outbound.prepare(claimed)
 
     def submit(self, ready: Sequence[Ready]) -> list[Result]:
-        return [mail.answered(self._submit(mail), self.clock.now()) for mail in ready]
+        now = self.clock.now()
+        return [mail.answered(self._submit(mail), max(now, mail.attempt.claimed_at)) for mail in ready]
 
     async def record(self, results: Sequence[Result]) -> Sequence[Result]:
         if results:
@@ -86,5 +88,10 @@ class Rehearsal:
 
     async def next_moment(self) -> datetime | None:
         """When to come back; None if nothing is left to do."""
+        span = await self.next_span()
+        return span.now if span else None
+
+    async def next_span(self) -> Span | None:
+        """The same, with how long from then on every mailbox sends one mail at most."""
         async with self._database.transaction() as db:
-            return await foresight.next_moment(db, self.engine_id, self.clock.now())
+            return await foresight.next_span(db, self.engine_id, self.clock.now())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from outrider.campaigns import pace
@@ -24,7 +24,27 @@ from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
 from outrider.kit.plain import plain
 
+NEVER = datetime.min.replace(tzinfo=UTC)
 MOST_MAILS = 1000  # of one round: what is claimed is to be handed over soon
+
+
+@dataclass
+class Span:
+    """What time a round is about: one moment; in a forecast a stretch in which no mailbox sends twice.
+
+    A stretch ends where a lead may not be mailed.
+    """
+
+    now: datetime
+    until: datetime
+
+    @classmethod
+    def at(cls, now: datetime) -> "Span":
+        return cls(now, now)
+
+    @property
+    def is_stretch(self) -> bool:
+        return self.until > self.now
 
 
 @plain(frozen=True, slots=True)
@@ -55,6 +75,7 @@ class Attempt:
         return pace.Use(
             campaign_id=self.campaign.id,
             mailbox_id=self.mailbox_id,
+            claimed_at=self.claimed_at,
             next_send_at=limits.next_for_campaign(self.campaign, self.mailbox_id, self.claimed_at),
             day=self.day,
             is_first_mail=self.is_first_mail,
@@ -64,7 +85,10 @@ class Attempt:
 
 @dataclass
 class Round:
-    """What one round of planning knows."""
+    """What one round of planning knows. `now` moves on from one mailbox to the next through the span of the round.
+
+    `opens_at`: when a mailbox that is ready in a campaign may send for it.
+    """
 
     now: datetime
     mailboxes: dict[int, MailboxFacts]
@@ -74,6 +98,8 @@ class Round:
     days: dict[int, DayCounts]
     pairs: list[Pair] = field(default_factory=list)
     ready: list[Pair] = field(default_factory=list)
+    opens_at: dict[tuple[int, int], datetime] = field(default_factory=dict)
+    span: Span = field(default_factory=lambda: Span.at(NEVER))
     chosen_variants: dict[int, int] = field(default_factory=dict)
     picks: list["Pick"] = field(default_factory=list)
     rejected: dict[int, Hold] = field(default_factory=dict)
@@ -166,8 +192,13 @@ class Round:
             return False
         hold = gates.first_hold_of(Scope.LEAD, self.case(lead.campaign_id, lead=lead))
         if hold:
-            self.rejected[lead.id] = hold
+            self._reject(lead, hold)
         return hold is None
+
+    def _reject(self, lead: LeadFacts, hold: Hold) -> None:
+        """Later moments are looked at anew: others may go then instead, and this lead again before the end."""
+        self.rejected[lead.id] = hold
+        self.span.until = min(self.span.until, self.now)
 
     def offer(self, lead: LeadFacts, mailbox: MailboxFacts) -> None:
         """Find the step this lead gets; a person's step is announced, a lead without a step has ended."""
@@ -179,7 +210,7 @@ class Round:
         else:
             variants = self.variants.get(step.id, ())
             variant = rotation.choose_variant(variants, step, self.chosen_variants)
-            pick = Pick(lead, mailbox, step, variant)
+            pick = Pick(lead, mailbox, step, variant, self.now)
             if not self.wants_values(lead.campaign_id) or self._has_values(pick):
                 self.take(pick)
 
@@ -190,10 +221,10 @@ class Round:
         if not missing:
             return True
         if hold := gates.first_hold(self.case(lead.campaign_id, lead=lead, missing=missing)):
-            self.rejected[lead.id] = hold
+            self._reject(lead, hold)
         else:
             following = rotation.step_after(step, self.steps[lead.campaign_id], lead.sent_step_ids)
-            self.skipped.append(Skip(lead, step, following, missing))
+            self.skipped.append(Skip(lead, step, following, missing, self.now))
         return False
 
     def take(self, pick: "Pick") -> None:
@@ -220,6 +251,7 @@ class Pick:
     mailbox: MailboxFacts
     step: StepFacts
     variant: VariantFacts | None
+    at: datetime
 
 
 @plain(frozen=True, slots=True)
@@ -230,6 +262,7 @@ class Skip:
     step: StepFacts
     following: StepFacts | None
     missing: Sequence[str]
+    at: datetime
 
 
 def stats_id(vault: Vault, campaign_lead_id: int, step_id: int) -> UUID:

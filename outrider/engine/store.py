@@ -55,8 +55,17 @@ async def find_reply(db: Db, user_id: int, message_id: int) -> ReplyFacts | None
     )
 
 
-async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_free: bool) -> list[MailboxFacts]:
-    """Return the mailboxes of this engine; `only_free`: just those that serve an ACTIVE campaign and may send now."""
+async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime) -> list[MailboxFacts]:
+    """Return the mailboxes of this engine."""
+    return await _list_mailboxes(db, engine_id, now, until=None)
+
+
+async def list_free_mailboxes(db: Db, engine_id: UUID, now: datetime, *, until: datetime) -> list[MailboxFacts]:
+    """Return those that serve an ACTIVE campaign and may send now, or by `until`."""
+    return await _list_mailboxes(db, engine_id, now, until=until)
+
+
+async def _list_mailboxes(db: Db, engine_id: UUID, now: datetime, *, until: datetime | None) -> list[MailboxFacts]:
     return await fetch_all(
         db,
         MailboxFacts,
@@ -101,20 +110,20 @@ async def list_leased_mailboxes(db: Db, engine_id: UUID, now: datetime, *, only_
                ) AS rolling ON true
          WHERE lease.engine_id = %(engine_id)s
            -- Each by itself, so that most mailboxes need no look but the first.
-           AND (NOT %(only_free)s OR s.next_send_at <= %(now)s)
-           AND (NOT %(only_free)s OR s.backoff_until IS NULL OR s.backoff_until <= %(now)s)
-           AND (NOT %(only_free)s OR flight.mail_count = 0)
-           AND (NOT %(only_free)s OR (m.is_smtp_success AND NOT m.is_suspended))
-           AND (NOT %(only_free)s OR EXISTS (
+           AND (%(until)s::timestamptz IS NULL OR s.next_send_at <= %(until)s)
+           AND (%(until)s::timestamptz IS NULL OR s.backoff_until IS NULL OR s.backoff_until <= %(now)s)
+           AND (%(until)s::timestamptz IS NULL OR flight.mail_count = 0)
+           AND (%(until)s::timestamptz IS NULL OR (m.is_smtp_success AND NOT m.is_suspended))
+           AND (%(until)s::timestamptz IS NULL OR EXISTS (
                 SELECT
                   FROM campaign_mailboxes AS cm
                   JOIN campaigns AS c ON c.id = cm.campaign_id
                  WHERE cm.mailbox_id = m.id
                    AND c.status = 'ACTIVE'
-                   AND (cm.next_send_at IS NULL OR cm.next_send_at <= %(now)s)
+                   AND (cm.next_send_at IS NULL OR cm.next_send_at <= %(until)s)
                ))
         """,
-        {"engine_id": engine_id, "now": now, "today": now.date(), "only_free": only_free},
+        {"engine_id": engine_id, "now": now, "today": now.date(), "until": until},
     )
 
 
@@ -236,6 +245,7 @@ class Due:
     id: int
     campaign_id: int
     mailbox_id: int
+    due_at: datetime
 
 
 async def list_deleted_variants(db: Db, variant_ids: Sequence[int]) -> list[VariantFacts]:
@@ -253,8 +263,8 @@ async def list_deleted_variants(db: Db, variant_ids: Sequence[int]) -> list[Vari
     )
 
 
-async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], now: datetime, *, each: int) -> list[Due]:
-    """Return campaign leads whose next step is due, a few for each mailbox in each campaign.
+async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], until: datetime, *, each: int) -> list[Due]:
+    """Return campaign leads whose next step is due by then, a few for each mailbox in each campaign.
 
     Oldest due first, then the higher step.
     """
@@ -262,17 +272,17 @@ async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], now: datetime, *, e
         db,
         Due,
         """
-        SELECT due.id, pair.campaign_id, pair.mailbox_id
+        SELECT due.id, pair.campaign_id, pair.mailbox_id, due.due_at
           FROM unnest(%(campaign_ids)s::bigint[], %(mailbox_ids)s::bigint[]) AS pair (campaign_id, mailbox_id)
          CROSS JOIN LATERAL (
                 -- no join: the index gives them in order, and only the first few of a long backlog are read
-                SELECT cl.id
+                SELECT cl.id, cl.due_at
                   FROM campaign_leads AS cl
                  WHERE cl.mailbox_id = pair.mailbox_id
                    AND cl.campaign_id = pair.campaign_id
                    AND cl.status = 'INPROGRESS'
-                   AND cl.due_at <= %(now)s
-                   AND (cl.hold_until IS NULL OR cl.hold_until <= %(now)s)
+                   AND cl.due_at <= %(until)s
+                   AND (cl.hold_until IS NULL OR cl.hold_until <= %(until)s)
                    AND NOT EXISTS (SELECT FROM dispatches AS d WHERE d.campaign_lead_id = cl.id)
                  ORDER BY cl.due_at, cl.last_step_number DESC, cl.id
                  LIMIT %(each)s
@@ -281,7 +291,7 @@ async def list_due_follow_ups(db: Db, pairs: Sequence[Pair], now: datetime, *, e
         {
             "campaign_ids": as_ids(pair.campaign_id for pair in pairs),
             "mailbox_ids": as_ids(pair.mailbox_id for pair in pairs),
-            "now": now,
+            "until": until,
             "each": each,
         },
     )
@@ -398,6 +408,51 @@ async def list_waits(db: Db, pairs: Sequence[Pair], now: datetime) -> list[Wait]
     )
 
 
+async def next_changes(
+    db: Db, campaign_ids: Collection[int], mailbox_ids: Collection[int], after: datetime
+) -> dict[str, datetime]:
+    """Return the first moment after this one of each kind: a hold, back-off or wait for a retry ends, a lead returns
+    (RETURN) or gets its first mail later, an A/B test is looked at (LOOK).
+    """
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT 'HOLD' AS kind, min(hold_until) AS at
+          FROM campaign_leads
+         WHERE campaign_id = ANY(%(campaign_ids)s)
+           AND hold_until > %(after)s
+         UNION ALL
+        SELECT 'RETURN', min(resume_at)
+          FROM campaign_leads
+         WHERE campaign_id = ANY(%(campaign_ids)s)
+           AND resume_at > %(after)s
+         UNION ALL
+        SELECT 'LATER', min(due_at)
+          FROM campaign_leads
+         WHERE campaign_id = ANY(%(campaign_ids)s)
+           AND status = 'STARTED'
+           AND due_at > %(after)s
+         UNION ALL
+        SELECT 'RETRY', min(retry_at)
+          FROM dispatches
+         WHERE mailbox_id = ANY(%(mailbox_ids)s)
+           AND retry_at > %(after)s
+         UNION ALL
+        SELECT 'BACKOFF', min(backoff_until)
+          FROM mailbox_states
+         WHERE mailbox_id = ANY(%(mailbox_ids)s)
+           AND backoff_until > %(after)s
+         UNION ALL
+        SELECT 'LOOK', min(look_at)
+          FROM variant_tests
+         WHERE campaign_id = ANY(%(campaign_ids)s)
+           AND look_at > %(after)s
+        """,
+        {"campaign_ids": as_ids(campaign_ids), "mailbox_ids": as_ids(mailbox_ids), "after": after},
+    )
+    return {row["kind"]: row["at"] for row in rows if row["at"] is not None}
+
+
 async def lock_sender_domains(db: Db, user_ids: Iterable[int]) -> None:
     """Plan campaigns with `domain_level_rate_limit` of these accounts alone: they share their domains."""
     await _lock_each(db, _DOMAINS_LOCK, user_ids)
@@ -475,6 +530,21 @@ async def list_recent_mails(
     for row in rows:
         found[row["campaign_id"], row["domain"]].append(row["claimed_at"])
     return found
+
+
+async def list_shared_domains(db: Db) -> list[str]:
+    """Return the domains that several leads of a campaign have. For a scratch copy: it reads all leads."""
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT l.domain
+          FROM campaign_leads AS cl
+          JOIN leads AS l ON l.id = cl.lead_id
+         GROUP BY cl.campaign_id, l.domain
+        HAVING count(*) > 1
+        """,
+    )
+    return [row["domain"] for row in rows]
 
 
 async def lock_campaigns(db: Db, campaign_ids: Iterable[int]) -> None:

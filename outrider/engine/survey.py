@@ -56,7 +56,7 @@ async def survey(db: Db, engine_id: UUID, now: datetime) -> None:
     active = list(round_.campaigns.values())
     holds = [gates.first_hold(round_.case(c.id, is_first_mail=True)) for c in active]
     await _store_changes(db, active, holds, pace.record_holds)
-    mailboxes = await store.list_leased_mailboxes(db, engine_id, now, only_free=False)
+    mailboxes = await store.list_leased_mailboxes(db, engine_id, now)
     domains = await _sender_domains(db, active)
     holds = [
         gates.first_hold(Case(now=now, mailbox=box, sender_domain=domains.get((box.user_id, box.domain))))

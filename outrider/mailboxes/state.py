@@ -19,11 +19,12 @@ class MailboxUse:
     """One campaign mail of a mailbox; `next_send_at`: when it may send again."""
 
     mailbox_id: int
+    claimed_at: datetime
     next_send_at: datetime
     is_follow_up: bool
 
 
-async def record_claims(db: Db, uses: Sequence[MailboxUse], now: datetime) -> None:
+async def record_claims(db: Db, uses: Sequence[MailboxUse]) -> None:
     """Count these mails and set the gaps; no mailbox occurs twice."""
     await execute(
         db,
@@ -31,23 +32,24 @@ async def record_claims(db: Db, uses: Sequence[MailboxUse], now: datetime) -> No
         WITH claim AS MATERIALIZED (
             SELECT *
               FROM json_to_recordset(%(uses)s::json)
-                   AS c (mailbox_id bigint, next_send_at timestamptz, is_follow_up boolean)
+                   AS c (mailbox_id bigint, claimed_at timestamptz, next_send_at timestamptz,
+                         is_follow_up boolean)
         ), paced AS (
             UPDATE mailbox_states AS s
                SET next_send_at = claim.next_send_at,
-                   last_sent_at = %(now)s
+                   last_sent_at = claim.claimed_at
               FROM claim
              WHERE s.mailbox_id = claim.mailbox_id
         )
         INSERT INTO mailbox_days AS d (mailbox_id, day, campaign_count, follow_up_count)
-        SELECT mailbox_id, %(today)s, 1, is_follow_up::integer
+        SELECT mailbox_id, (claimed_at AT TIME ZONE 'UTC')::date, 1, is_follow_up::integer
           FROM claim
          ORDER BY mailbox_id
             ON CONFLICT (mailbox_id, day)
             DO UPDATE SET campaign_count = d.campaign_count + 1,
                           follow_up_count = d.follow_up_count + excluded.follow_up_count
         """,
-        {"uses": as_records(uses), "now": now, "today": now.date()},
+        {"uses": as_records(uses)},
     )
 
 

@@ -17,7 +17,7 @@ from outrider.kit.plain import plain
 from outrider.messages.models import Claim, Deferral, Outcome, Written
 
 
-async def claim(db: Db, claims: Sequence[Claim], engine_id: UUID, now: datetime) -> dict[int, int]:
+async def claim(db: Db, claims: Sequence[Claim], engine_id: UUID) -> dict[int, int]:
     """Promise these leads a mail each; returns campaign lead -> row of its message to be. One that has a promise is
     left out. Campaigns that are being deleted wait: their dispatches go with them.
     """
@@ -27,20 +27,21 @@ async def claim(db: Db, claims: Sequence[Claim], engine_id: UUID, now: datetime)
         WITH claim AS MATERIALIZED (
             SELECT *
               FROM json_to_recordset(%(claims)s::json)
-                   AS claim (campaign_id bigint, campaign_lead_id bigint, mailbox_id bigint, variant_id bigint)
+                   AS claim (campaign_id bigint, campaign_lead_id bigint, mailbox_id bigint, variant_id bigint,
+                             claimed_at timestamptz)
         ), campaign AS MATERIALIZED (
             SELECT id FROM campaigns WHERE id IN (SELECT campaign_id FROM claim) FOR KEY SHARE
         )
         INSERT INTO dispatches (message_id, campaign_lead_id, mailbox_id, campaign_id, variant_id, state, engine_id,
                                 claimed_at)
         SELECT nextval('messages_id_seq'), campaign_lead_id, mailbox_id, campaign_id, variant_id, 'CLAIMED',
-               %(engine_id)s, %(now)s
+               %(engine_id)s, claimed_at
           FROM claim
           JOIN campaign ON campaign.id = claim.campaign_id
             ON CONFLICT (campaign_lead_id) DO NOTHING
         RETURNING message_id, campaign_lead_id
         """,
-        {"claims": as_records(claims), "engine_id": engine_id, "now": now},
+        {"claims": as_records(claims), "engine_id": engine_id},
     )
     return {row["campaign_lead_id"]: row["message_id"] for row in rows}
 
@@ -234,8 +235,7 @@ async def record_outcomes(db: Db, outcomes: Sequence[Outcome]) -> set[int]:
                          reply_text text, bounce_kind text)
         ), closed AS (
             DELETE FROM dispatches AS d
-             USING outcome
-             WHERE d.message_id = outcome.id
+             WHERE d.message_id = ANY(%(ids)s) -- by index, however small the table was when this was planned
             RETURNING d.message_id, d.attempt_count
         )
         UPDATE messages AS m
@@ -253,9 +253,10 @@ async def record_outcomes(db: Db, outcomes: Sequence[Outcome]) -> set[int]:
           FROM outcome
           JOIN closed ON closed.message_id = outcome.id
          WHERE m.id = outcome.id
+           AND m.id = ANY(%(ids)s)
         RETURNING m.id
         """,
-        {"outcomes": as_records(outcomes)},
+        {"outcomes": as_records(outcomes), "ids": as_ids(outcome.id for outcome in outcomes)},
     )
     return {row["id"] for row in rows}
 

@@ -26,6 +26,7 @@ class Claim:
     campaign_lead_id: int
     mailbox_id: int
     variant_id: int | None
+    claimed_at: datetime
 
 
 @plain(frozen=True, slots=True)

@@ -1,19 +1,25 @@
 """The forecast against the engine itself: what was foreseen is what then happens, mail for mail."""
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from outrider.campaigns.models import CampaignStatus, NoMailboxes
 from outrider.engine.forecast import Forecast, WhatIf, forecast
 from outrider.engine.foresight import next_moment
-from outrider.engine.recipients import UNLIMITED
+from outrider.engine.recipients import UNLIMITED, RecipientLimits
+from outrider.engine.rehearsal import Rehearsal
+from outrider.engine.rounds import Span
+from outrider.kit.clock import StandingClock
 from outrider.kit.db import execute, fetch_dicts, fetch_value
+from outrider.mail.smtp import Accepted
 from tests.engine.sending import TRACKING_URL, Sending
 from tests.support import make
 
 _PATIENCE = 2000
+HELD_UNTIL = datetime(2026, 3, 3, 12, 1, tzinfo=UTC)
 
 
 async def foresee(sending: Sending, campaign_id: int, **what_if: object) -> Forecast:
@@ -79,6 +85,82 @@ async def test_what_is_foreseen_happens_mail_for_mail(sending: Sending) -> None:
     assert foreseen(other) == await sent(sending, other_id)
     assert len(sending.sandbox.mails) == 95
     assert result.completed_at == max(mail[0] for mail in mails)
+
+
+LIMITED = RecipientLimits(per_minute=1, per_hour=4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "companies", "recipients"),
+    [
+        ({"follow_up_percentage": 40}, 30, UNLIMITED),
+        ({"follow_up_percentage": 0, "max_new_leads_per_day": 7}, 30, UNLIMITED),
+        ({}, 3, LIMITED),
+        ({"follow_up_percentage": 60}, 5, LIMITED),
+        ({"use_lead_timezone": True}, 30, UNLIMITED),
+        ({"enable_ai_esp_matching": True}, 30, UNLIMITED),
+        ({"enable_ai_esp_matching": True, "esp_matching_strict": True}, 5, LIMITED),
+        ({"domain_level_rate_limit": True}, 30, UNLIMITED),
+        ({"count_only_sending_days": True, "days": [1, 4]}, 30, UNLIMITED),
+        ({"schedule_start_time": datetime(2026, 3, 3, 11, 17, tzinfo=UTC)}, 30, UNLIMITED),
+    ],
+)
+async def test_in_whole_stretches_it_comes_out_as_moment_by_moment(
+    sending: Sending, changes: dict[str, Any], companies: int, recipients: RecipientLimits
+) -> None:
+    """Two campaigns share mailboxes whose caps of 24 hours fill; a lead is away, one waits, one is blocked."""
+    async with sending.database.transaction() as db:
+        world = await sending.world(db)
+        hosts = ("smtp.gmail.com", "smtp.office365.com", "smtp.quaydesk.example", "smtp.gmail.com")
+        boxes = [
+            await world.mailbox(from_email=f"nora{n}@q{n % 2}.example", smtp_host=host, max_email_per_day=5 + n)
+            for n, host in enumerate(hosts)
+        ]
+        campaign_id = await world.campaign(boxes, steps=3, min_time_between_emails=20, **changes)
+        other_id = await world.campaign(boxes[2:], steps=2, min_time_between_emails=35)
+        places = [
+            place
+            for number in range(companies)
+            for place in await world.leads(campaign_id, 30 // companies, domain=f"hexly{number}.example")
+        ]
+        await world.leads(other_id, 12, domain="other.example")
+        providers = "UPDATE campaign_leads SET provider = (ARRAY['GOOGLE', 'MICROSOFT', 'OTHER'])[1 + id %% 3]"
+        await execute(db, providers)
+        places_of_leads = "UPDATE leads SET location = (ARRAY['Berlin, Germany', 'Tokyo, Japan', NULL])[1 + id %% 3]"
+        await execute(db, places_of_leads)
+        await world.change("campaign_leads", places[3], hold_code="MISSING_VARIABLE", hold_until=HELD_UNTIL)
+        await world.change("campaign_leads", places[4], status="PAUSED", hold_reason="OOO", resume_at=HELD_UNTIL)
+        await world.change("campaign_leads", places[5], is_unsubscribed=True)
+    result = await forecast(
+        sending.database,
+        make.VAULT,
+        sending.user_id,
+        campaign_id,
+        client_id=None,
+        now=sending.clock.now(),
+        tracking_url=TRACKING_URL,
+        recipients=recipients,
+    )
+    rehearsal = Rehearsal(
+        sending.database,
+        StandingClock(sending.clock.now()),
+        make.VAULT,
+        engine_id=sending.engine_id,
+        tracking_url=TRACKING_URL,
+        recipients=recipients,
+        submit=lambda _mail: Accepted(250, None, "taken"),
+    )
+    moment: datetime | None = sending.clock.now()
+    while moment:
+        rehearsal.clock.move_to(moment)
+        await rehearsal.turn(Span.at(moment))
+        moment = await rehearsal.next_moment()
+    mails = await sent(sending, campaign_id)
+    assert len(mails) == 29 * 3
+    assert foreseen(result) == mails
+    async with sending.database.connection() as db:
+        status = await fetch_value(db, "SELECT status FROM campaigns WHERE id = %(id)s", {"id": campaign_id})
+    assert (status, result.completed_at) == ("COMPLETED", max(mail[0] for mail in mails))
 
 
 async def test_a_running_campaign_is_foreseen_from_the_middle(sending: Sending) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from outrider.engine.planner import plan
 from outrider.engine.recipients import RecipientLimits
-from outrider.engine.rounds import Attempt
+from outrider.engine.rounds import Attempt, Span
 from outrider.engine.senders import Senders
 from outrider.engine.texts import Texts
 from outrider.kit.db import Db, execute, fetch_dicts, fetch_value
@@ -119,7 +119,7 @@ class World:
         attempts = await plan(
             self.db,
             engine_id or self.engine_id,
-            self.now,
+            Span.at(self.now),
             senders=self.senders,
             recipients=self.recipients,
             texts=self.texts,
