@@ -197,12 +197,18 @@ async def test_an_unknown_folder_is_said(api: ApiClient, db: Db, sandbox: Sandbo
 
 async def test_a_refused_log_in_is_remembered_and_told(api: ApiClient, db: Db, sandbox: Sandbox) -> None:
     mailbox_id = await make.mailbox(db, api.user_id, **at(sandbox, password=make.VAULT.seal("wrong")))
+    hook = {"webhook_url": "https://hooks.example.net/x", "event_types": ["EMAIL_ACCOUNT_DISCONNECTED"]}
+    await api.post("/webhook/create", json=hook)
     with hearing(MailboxDisconnected) as heard:
         for _ in range(2):
             answer = await api.post(f"/email-accounts/{mailbox_id}/fetch-messages")
     assert answer.status_code == 400
     assert (answer.json()["success"], answer.json()["message"]) == (False, "Failed to fetch messages")
     assert len(heard.events) == 1
+    told = await fetch_dict(db, "SELECT event_type, payload, count(*) OVER () FROM webhook_events")
+    assert told is not None
+    assert (told["event_type"], told["count"]) == ("EMAIL_ACCOUNT_DISCONNECTED", 1)
+    assert told["payload"].items() >= {"email_account_id": mailbox_id, "is_imap_success": False}.items()
     account = (await api.get(f"/email-accounts/{mailbox_id}")).json()
     assert (account["is_imap_success"], account["is_smtp_success"]) == (False, True)
     assert account["imap_failure_error"] == answer.json()["error"]
