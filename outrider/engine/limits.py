@@ -4,7 +4,9 @@ Product behaviour 1.6 to 1.8. Randomness comes from the ids, so the same state a
 """
 
 import hashlib
+from collections.abc import Hashable
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from outrider.engine.facts import CampaignFacts, LeadFacts, MailboxFacts, Pair, StepFacts
 from outrider.engine.schedule import Schedule, Window
@@ -20,7 +22,8 @@ def fraction(*parts: object) -> float:
     return int.from_bytes(digest) / 2**64
 
 
-def jitter(*parts: object) -> timedelta:
+@lru_cache(maxsize=2048)  # asked for twice with each mail, by its campaign and its mailbox
+def jitter(*parts: Hashable) -> timedelta:
     low, high = _JITTER
     return timedelta(seconds=low + (high - low) * fraction("jitter", *parts))
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from outrider.campaigns import pace
 from outrider.engine import choice, gates, limits, rotation, store
 from outrider.engine.facts import CampaignFacts, MailboxFacts
-from outrider.engine.gates import Case
+from outrider.engine.gates import Case, Scope
 from outrider.engine.recipients import RecipientLimits
 from outrider.engine.rounds import Attempt, Pick, Round, Span, day_of, load_campaigns
 from outrider.engine.schedule import Window
@@ -68,7 +68,8 @@ async def _load_round(db: Db, mailboxes: Iterable[MailboxFacts], span: Span) -> 
     free = {
         mailbox.id: mailbox
         for mailbox in mailboxes
-        if (at := free_at[mailbox.id]) <= span.until and gates.first_hold(Case(now=at, mailbox=mailbox)) is None
+        if (at := free_at[mailbox.id]) <= span.until
+        and gates.first_hold_of(Scope.MAILBOX, Case(now=at, mailbox=mailbox)) is None
     }
     pairs = rotation.served_longest_ago_first(await store.list_pairs(db, list(free))) if free else []
     campaign_ids = {pair.campaign_id for pair in pairs}
