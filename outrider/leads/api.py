@@ -7,9 +7,9 @@ from fastapi import Depends, Query
 from starlette.responses import Response
 
 from outrider.campaigns.store import load_campaign, lock_campaign
-from outrider.kit.http import Api, Context, Ctx, PathId, reply
+from outrider.kit.http import MAIN_KEY, Api, Context, Ctx, PathId, reply
 from outrider.kit.pagination import Page, paging
-from outrider.leads import actions, addition, listing, reallocation, reasons, store, wire, wire_add
+from outrider.leads import actions, addition, categories, listing, reallocation, reasons, store, wire, wire_add
 from outrider.leads.emails import email_key
 from outrider.leads.models import CannotResume, DocumentedFailure, LeadListNotFound, LeadNotFound
 from outrider.leads.reasons import Reason
@@ -81,8 +81,22 @@ async def _why(ctx: Context, campaign_ids: Sequence[int], campaign_lead_ids: Seq
 @api.get("/leads/fetch-categories", also=["/leads/categories"])
 async def list_categories(ctx: Ctx) -> Response:
     """Fetch Lead Categories"""
-    categories = await store.list_categories(ctx.db, ctx.user_id, client_id=ctx.client_id)
-    return reply([wire.category_object(category) for category in categories])
+    known = await store.list_categories(ctx.db, ctx.user_id, client_id=ctx.client_id)
+    return reply([wire.category_object(category) for category in known])
+
+
+@api.post("/leads/categories", needs=MAIN_KEY)
+async def create_category(ctx: Ctx, body: wire.OwnCategory) -> Response:
+    """Create a lead category"""
+    category = await categories.create(ctx.db, ctx.user_id, body.fields(), now=ctx.now)
+    return reply(wire.own_category_object(category))
+
+
+@api.patch("/leads/categories/{category_id}", also=["PUT"], needs=MAIN_KEY)
+async def change_category(ctx: Ctx, category_id: PathId, body: wire.OwnCategoryChange) -> Response:
+    """Change a lead category"""
+    category = await categories.change(ctx.db, ctx.user_id, category_id, body.fields())
+    return reply(wire.own_category_object(category))
 
 
 @api.get("/leads/global-leads")

@@ -221,6 +221,14 @@ class EmailTaken(Conflict):
     """Lead with this email already exists."""
 
 
+class CategoryNotFound(NotFound):
+    """Category not found - Invalid category_id."""
+
+
+class CategoryNameTaken(Conflict):
+    """Category with this name already exists."""
+
+
 class InvalidCategory(Invalid):
     """Invalid category_id."""
 

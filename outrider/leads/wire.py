@@ -111,6 +111,36 @@ class CategoryChange(Wire):
         return self
 
 
+class Sentiment(StrEnum):
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+    NEUTRAL = "neutral"
+
+
+class OwnCategoryChange(Wire):
+    """`description`: what replies belong there, for the classifier; without one it never chooses the category."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
+    sentiment_type: Sentiment | None = Field(default=None, validation_alias=AliasChoices("sentiment_type", "sentiment"))
+    description: Annotated[Text, Field(max_length=2_000)] | None = None
+
+    def fields(self) -> dict[str, Any]:
+        if "name" in self.model_fields_set and self.name is None:
+            reject('"name" must be a string', key="name")
+        return {name: getattr(self, name) for name in ("name", "sentiment_type", "description") if self._has(name)}
+
+    def _has(self, name: str) -> bool:
+        return name in self.model_fields_set
+
+
+class OwnCategory(OwnCategoryChange):
+    @model_validator(mode="after")
+    def _has_name(self) -> "OwnCategory":
+        if self.name is None:
+            reject('"name" is required', key="name")
+        return self
+
+
 class LeadChange(StrictWire):
     """Only what is sent changes; "" empties a field. `id` and `campaign_id` are told by the path."""
 
@@ -305,6 +335,10 @@ def category_object(category: Category) -> dict[str, Any]:
         "name": category.name,
         "sentiment_type": category.sentiment_type,
     }
+
+
+def own_category_object(category: Category) -> dict[str, Any]:
+    return {**category_object(category), "description": category.description}
 
 
 def completion(following: StepAhead | None) -> dict[str, Any]:
