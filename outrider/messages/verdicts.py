@@ -40,16 +40,24 @@ async def record(db: Db, user_id: int, verdict: ReplyVerdict, *, now: datetime) 
     return count == 1
 
 
-async def list_verdicts(db: Db, user_id: int, message_ids: Sequence[int]) -> dict[int, ReplyVerdict]:
+@dataclass(frozen=True, slots=True)
+class NamedVerdict(ReplyVerdict):
+    """With the name of the category."""
+
+    name: str
+
+
+async def list_verdicts(db: Db, user_id: int, message_ids: Sequence[int]) -> dict[int, NamedVerdict]:
     """By message; a reply that was not categorised has none."""
     found = await fetch_all(
         db,
-        ReplyVerdict,
+        NamedVerdict,
         """
-        SELECT message_id, category_id, confidence, source, reason
-          FROM reply_verdicts
-         WHERE user_id = %(user_id)s
-           AND message_id = ANY(%(message_ids)s)
+        SELECT v.message_id, v.category_id, v.confidence, v.source, v.reason, c.name
+          FROM reply_verdicts AS v
+          JOIN categories AS c ON c.id = v.category_id
+         WHERE v.user_id = %(user_id)s
+           AND v.message_id = ANY(%(message_ids)s)
         """,
         {"user_id": user_id, "message_ids": list(message_ids)},
     )

@@ -17,6 +17,7 @@ from outrider.content.text import to_text
 from outrider.engine import survey
 from outrider.mailboxes.state import is_engine_running
 from outrider.messages.history import HistoryItem, list_history
+from outrider.messages.verdicts import list_verdicts
 from outrider.web import entrance, store, wording
 from outrider.web.shell import FILES, SAFE, STATIC, NotHere, Visit, in_words, page, show
 from outrider.web.store import CampaignLine, LeadLine
@@ -108,7 +109,10 @@ async def inbox(visit: Visit) -> Response:
         raise NotHere
     [(lead, state)] = await _with_states(visit, lead.campaign_id, [lead])
     mails = await list_history(visit.db, visit.user_id, [lead.id])
-    return show(visit, "conversation.html", lead=lead, state=state, mails=[_mail(item) for item in mails])
+    found = await list_verdicts(visit.db, visit.user_id, [item.id for item in mails if item.is_reply])
+    return show(
+        visit, "conversation.html", lead=lead, state=state, mails=[_mail(item) for item in mails], verdicts=found
+    )
 
 
 @page

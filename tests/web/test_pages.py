@@ -1,6 +1,7 @@
 """What people see when they are logged in, and what they do not see of others."""
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from outrider.kit.db import Db, execute
 from outrider.mailboxes import state
 from outrider.messages import ledger
 from outrider.messages.ledger import EventRow
+from outrider.messages.verdicts import ReplyVerdict, record
 from tests.support import leads, make
 from tests.support.client import ApiClient
 from tests.web.conftest import Browser, Member
@@ -209,6 +211,16 @@ async def test_a_conversation_is_shown_oldest_first(browser: Browser, world: Wor
     assert "Ada L&lt;i&gt;" in page
     assert "Pictures that would be fetched from elsewhere are not shown." in page
     assert "ada@lovelace.example" in await browser.page("/app/master-inbox")
+
+
+async def test_a_conversation_says_what_the_program_made_of_a_reply(
+    browser: Browser, world: World, member: Member, *, db: Db, now: datetime
+) -> None:
+    verdict = ReplyVerdict(world.reply_id, 5, 0.934, "MODEL", "Speaks of <b>price.")
+    assert await record(db, member.user_id, verdict, now=now)
+    assert not await record(db, member.user_id, replace(verdict, category_id=3), now=now)
+    text = words(await browser.page(f"/app/master-inbox?leadMap={world.map_id}"))
+    assert "Categorised by the program: Information Request, 93 % sure. Speaks of &lt;b&gt;price." in text
 
 
 async def test_a_hostile_mail_is_shown_harmlessly(browser: Browser, world: World) -> None:
