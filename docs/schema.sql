@@ -337,6 +337,26 @@ CREATE UNLOGGED TABLE public.failed_authentications (
     failure_count integer NOT NULL
 );
 
+CREATE TABLE public.handwritten_mails (
+    message_id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    campaign_lead_id bigint NOT NULL,
+    mailbox_id bigint NOT NULL,
+    to_name text NOT NULL,
+    more_to text[] DEFAULT '{}'::text[] NOT NULL,
+    bcc text[] DEFAULT '{}'::text[] NOT NULL,
+    state text NOT NULL,
+    scheduled_at timestamp with time zone,
+    due_at timestamp with time zone NOT NULL,
+    schedule_condition text,
+    is_dropped_by_reply boolean DEFAULT false NOT NULL,
+    engine_id uuid,
+    attempt_count integer DEFAULT 0 NOT NULL,
+    first_tried_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT handwritten_mails_state_check CHECK ((state = ANY (ARRAY['WAITING'::text, 'HANDING_OVER'::text, 'ENDED'::text, 'CANCELLED'::text])))
+);
+
 CREATE TABLE public.hard_bounces (
     email text NOT NULL,
     created_at timestamp with time zone NOT NULL
@@ -710,7 +730,7 @@ CREATE TABLE public.messages (
     is_doubtful boolean DEFAULT false NOT NULL,
     CONSTRAINT messages_bounce_kind_check CHECK ((bounce_kind = ANY (ARRAY['HARD'::text, 'SOFT'::text, 'SENDER'::text]))),
     CONSTRAINT messages_direction_check CHECK ((direction = ANY (ARRAY['OUT'::text, 'IN'::text]))),
-    CONSTRAINT messages_kind_check CHECK ((kind = ANY (ARRAY['CAMPAIGN'::text, 'MANUAL'::text, 'TEST'::text, 'REPLY'::text, 'AUTO_REPLY'::text, 'BOUNCE'::text, 'COMPLAINT'::text, 'UNTRACKED'::text]))),
+    CONSTRAINT messages_kind_check CHECK ((kind = ANY (ARRAY['CAMPAIGN'::text, 'MANUAL'::text, 'FORWARD'::text, 'TEST'::text, 'REPLY'::text, 'AUTO_REPLY'::text, 'BOUNCE'::text, 'COMPLAINT'::text, 'UNTRACKED'::text]))),
     CONSTRAINT messages_status_check CHECK ((status = ANY (ARRAY['QUEUED'::text, 'SENT'::text, 'FAILED'::text, 'UNKNOWN'::text, 'BOUNCED'::text, 'RECEIVED'::text])))
 )
 WITH (fillfactor='60');
@@ -1155,6 +1175,9 @@ ALTER TABLE ONLY public.engines
 ALTER TABLE ONLY public.failed_authentications
     ADD CONSTRAINT failed_authentications_pkey PRIMARY KEY (address);
 
+ALTER TABLE ONLY public.handwritten_mails
+    ADD CONSTRAINT handwritten_mails_pkey PRIMARY KEY (message_id);
+
 ALTER TABLE ONLY public.hard_bounces
     ADD CONSTRAINT hard_bounces_pkey PRIMARY KEY (email);
 
@@ -1350,6 +1373,14 @@ CREATE INDEX clients_user_id ON public.clients USING btree (user_id);
 
 CREATE INDEX dispatches_mailbox_id ON public.dispatches USING btree (mailbox_id);
 
+CREATE INDEX handwritten_mails_due ON public.handwritten_mails USING btree (mailbox_id, due_at) WHERE (state = 'WAITING'::text);
+
+CREATE INDEX handwritten_mails_handing_over ON public.handwritten_mails USING btree (mailbox_id) WHERE (state = 'HANDING_OVER'::text);
+
+CREATE INDEX handwritten_mails_scheduled ON public.handwritten_mails USING btree (user_id, campaign_lead_id, due_at) WHERE ((state = 'WAITING'::text) AND (scheduled_at IS NOT NULL));
+
+CREATE INDEX handwritten_mails_waiting ON public.handwritten_mails USING btree (campaign_lead_id) WHERE (state = 'WAITING'::text);
+
 CREATE INDEX idempotent_replies_created_at ON public.idempotent_replies USING btree (created_at);
 
 CREATE INDEX lead_imports_campaign_id ON public.lead_imports USING btree (campaign_id);
@@ -1400,7 +1431,7 @@ CREATE UNIQUE INDEX messages_received_once ON public.messages USING btree (mailb
 
 CREATE INDEX messages_server_message_id ON public.messages USING hash (server_message_id) WHERE (server_message_id IS NOT NULL);
 
-CREATE UNIQUE INDEX messages_stats_id ON public.messages USING btree (stats_id) WHERE (direction = 'OUT'::text);
+CREATE UNIQUE INDEX messages_stats_id ON public.messages USING btree (stats_id) WHERE (step_id IS NOT NULL);
 
 CREATE UNIQUE INDEX messages_step_once ON public.messages USING btree (campaign_lead_id, step_id) WHERE (step_id IS NOT NULL);
 
@@ -1542,6 +1573,9 @@ ALTER TABLE ONLY public.categories
 
 ALTER TABLE ONLY public.clients
     ADD CONSTRAINT clients_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.handwritten_mails
+    ADD CONSTRAINT handwritten_mails_message_id_fkey FOREIGN KEY (message_id) REFERENCES public.messages(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.lead_imports
     ADD CONSTRAINT lead_imports_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;

@@ -20,6 +20,7 @@ from outrider.config import SettingError, Settings, load_settings
 from outrider.engine import api as engine
 from outrider.inbox import api as inbox
 from outrider.inbox import api_actions as inbox_actions
+from outrider.inbox import api_replies as inbox_replies
 from outrider.kit import health, metrics
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault, load_or_create_secret_key, set_vault
@@ -64,6 +65,7 @@ APIS: tuple[Api, ...] = (
     single.api,
     inbox.api,
     inbox_actions.api,
+    inbox_replies.api,
     analytics.api,
     analytics_campaign.api,
     engine.api,

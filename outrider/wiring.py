@@ -27,6 +27,7 @@ from outrider.mailboxes.jobs import check_tracking_domain, check_tracking_domain
 from outrider.mailboxes.models import MailboxDisconnected, MailboxesDeleted
 from outrider.messages import engagement
 from outrider.messages.models import (
+    HandwrittenSent,
     LinkClicked,
     ManualStepReached,
     MessageBounced,
@@ -52,6 +53,7 @@ def wire() -> None:
     subscribe(LinkClicked, effects.stop_clicked)
     subscribe(ReplyReceived, tracking.confirm_opens)
     subscribe(ReplyReceived, inbox.receive)
+    subscribe(HandwrittenSent, inbox.follow_sent)
     subscribe(MessageBounced, effects.pause_bouncing)
     _subscribe_webhooks()
 

@@ -93,6 +93,14 @@ BODIES: dict[str, Any] = {
     "inbox.create_note_on_lead": {"lead_id": "{leadId}", "note": "Eve"},
     "inbox.create_task_on_lead": {"lead_id": "{leadId}", "task": "Eve"},
     "inbox.change_task": {"status": "completed"},
+    "inbox.reply_to_lead": {"email_stats_id": "{stats_id}", "email_body": "Eve"},
+    "inbox.reply_to_lead_of_path": {"email_body": "Eve"},
+    "inbox.forward_mail": {"stats_id": "{stats_id}", "to_emails": "eve@tarn.example"},
+    "inbox.forward_mail_of_campaign": {
+        "campaign_id": "{campaign_id}",
+        "stats_id": "{stats_id}",
+        "to_emails": "eve@tarn.example",
+    },
     "inbox.block_domains": {"domains": ["tarn.example"]},
     "webhooks.save_campaign_webhook": {"webhook_url": "https://tarn.example", "event_types": ["EMAIL_SENT"]},
     "webhooks.delete_campaign_webhook": {"id": "{webhook_id}"},
@@ -109,6 +117,7 @@ BODIES: dict[str, Any] = {
 
 QUERIES: dict[str, str] = {
     "leads.find_lead": "email=ada@zebrawood.example",
+    "inbox.get_reply_status": "message_id=zebrawood@zebrawood.example",
     "analytics": "start_date=2026-03-01&end_date=2026-03-03&timezone=UTC",
 }
 """By endpoint or by slice, where a read needs one."""
@@ -123,6 +132,7 @@ VIEWS = dict.fromkeys(
         "inbox.list_important",
         "inbox.list_snoozed",
         "inbox.list_reminders",
+        "inbox.list_scheduled",
         "inbox.list_archived",
         "inbox.list_sent",
         "inbox.list_assigned",

@@ -26,7 +26,7 @@ from outrider.messages.models import Deferral, MessageSent, MessageStatus
 from outrider.messages.models import Outcome as Recorded
 
 _MAIL_RETRIES = (timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
-_MAIL_RETRIED_FOR = timedelta(hours=24)
+MAIL_RETRIED_FOR = timedelta(hours=24)
 _MAILBOX_WAITS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
 _NETWORK_WAITS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
 _NETWORK_FAILURES = 5
@@ -82,7 +82,7 @@ def _final(result: Result) -> Recorded | None:
             kind = BounceKind.SOFT if said.reason in _SOFT_REASONS else BounceKind.HARD
         case Rejected(scope=Scope.MESSAGE) as said:
             kind = BounceKind.SENDER
-        case Deferred(scope=Scope.RECIPIENT | Scope.MESSAGE) as said if at - result.first_tried_at >= _MAIL_RETRIED_FOR:
+        case Deferred(scope=Scope.RECIPIENT | Scope.MESSAGE) as said if at - result.first_tried_at >= MAIL_RETRIED_FOR:
             kind = BounceKind.SOFT
         case _:
             return None
@@ -166,9 +166,16 @@ async def _put_off(db: Db, results: Sequence[Result]) -> None:
             continue
         is_for_mail = said.scope in (Scope.RECIPIENT, Scope.MESSAGE)
         if is_for_mail:
-            retry_at = result.at + _step(_MAIL_RETRIES, result.tries)
+            retry_at = result.at + mail_retry(result.tries)
         else:
-            retry_at = await _hold_mailbox(db, result, said, backoffs.get(result.attempt.mailbox_id))
+            retry_at = await hold_mailbox(
+                db,
+                result.attempt.lead.user_id,
+                result.attempt.mailbox_id,
+                said,
+                backoffs.get(result.attempt.mailbox_id),
+                at=result.at,
+            )
         deferrals.append(
             Deferral(
                 id=result.attempt.message_id,
@@ -183,15 +190,21 @@ async def _put_off(db: Db, results: Sequence[Result]) -> None:
     await take_back(db, [result.attempt for result in results])
 
 
-async def _hold_mailbox(db: Db, result: Result, said: Deferred | Rejected, backoff: state.Backoff | None) -> datetime:
+def mail_retry(tries: int) -> timedelta:
+    """How long a mail waits that was not taken for the `tries`-th time (from 0)."""
+    return _step(_MAIL_RETRIES, tries)
+
+
+async def hold_mailbox(
+    db: Db, user_id: int, mailbox_id: int, said: Deferred | Rejected, backoff: state.Backoff | None, *, at: datetime
+) -> datetime:
     """Let the mailbox wait and return until when; a refused log-in or five network failures disconnect it."""
-    mailbox_id, at = result.attempt.mailbox_id, result.at
     failures = (backoff.smtp_failure_count if backoff else 0) + 1
     steps = backoff.backoff_step if backoff else 0
     is_network = said.scope is Scope.CONNECTION
     is_login_refused = isinstance(said, Rejected) and said.reason is Reason.AUTHENTICATION
     if is_login_refused or (is_network and failures >= _NETWORK_FAILURES):
-        await mailboxes.record_smtp_failure(db, result.attempt.lead.user_id, mailbox_id, error=said.text, now=at)
+        await mailboxes.record_smtp_failure(db, user_id, mailbox_id, error=said.text, now=at)
     if said.reason is Reason.SENDER_QUOTA:
         until = at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     else:

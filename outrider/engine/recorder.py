@@ -5,7 +5,7 @@ is known is never turned into a doubt.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import psycopg
@@ -14,7 +14,7 @@ from outrider.campaigns import actions as campaigns
 from outrider.engine import record
 from outrider.engine.record import Result
 from outrider.kit.clock import Clock
-from outrider.kit.db import Database, describe_failure
+from outrider.kit.db import Database, Db, describe_failure
 from outrider.kit.log import get_logger
 from outrider.leads import progress
 from outrider.messages import ledger
@@ -35,9 +35,30 @@ class Recorder:
         self._clock = clock
         self._results: asyncio.Queue[Result] = asyncio.Queue()
         self._are_all_here = asyncio.Event()
+        self._kept: set[asyncio.Task[None]] = set()
 
     def put(self, result: Result) -> None:
         self._results.put_nowait(result)
+
+    def keep(self, store: Callable[[Db], Awaitable[None]], *, message_id: int) -> None:
+        """Store what became of another kind of mail, in a transaction, again and again until the database takes it."""
+        task = asyncio.create_task(self._keep(store, message_id))
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
+
+    async def _keep(self, store: Callable[[Db], Awaitable[None]], message_id: int) -> None:
+        while True:
+            try:
+                async with self._database.transaction() as db:
+                    await store(db)
+            except psycopg.OperationalError as error:
+                log.warning("an outcome waits for the database", message_id=message_id, reason=describe_failure(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:
+                log.exception("an outcome could not be stored", message_id=message_id)
+                return
+            else:
+                return
 
     async def run(self) -> None:
         """Store results until cancelled."""
@@ -56,6 +77,8 @@ class Recorder:
         """Wait until everything is stored."""
         self._are_all_here.set()
         await self._results.join()
+        if self._kept:
+            await asyncio.wait(self._kept)
 
     async def _store(self, results: Sequence[Result]) -> None:
         """Try until the database takes them; if one of them cannot be stored, it does not stop the others."""

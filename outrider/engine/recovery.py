@@ -16,7 +16,7 @@ from outrider.engine.rounds import Attempt, day_of, load_campaigns
 from outrider.kit.db import Db
 from outrider.mail.codes import Reason, Scope
 from outrider.mail.smtp import Unknown
-from outrider.messages import ledger
+from outrider.messages import handwritten, ledger
 from outrider.messages.ledger import EventRow, Stranded, StrandedClaim
 from outrider.messages.models import MessageStatus, Outcome
 
@@ -27,6 +27,7 @@ _IN_DOUBT = Unknown(
 
 async def recover(db: Db, engine_id: UUID, now: datetime) -> None:
     """Settle the mails that others left on their way in this engine's mailboxes."""
+    await handwritten.leave_in_doubt(db, engine_id, now)
     await _release(db, await ledger.list_stranded_claims(db, engine_id), now)
     doubtful = await ledger.list_stranded(db, engine_id)
     if not doubtful:

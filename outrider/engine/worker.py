@@ -16,6 +16,7 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from outrider.config import Settings
 from outrider.engine import survey
+from outrider.engine.handwritten import Handwritten
 from outrider.engine.inbound import Inbound
 from outrider.engine.leases import LeaseLost, Leases
 from outrider.engine.outbound import Outbound
@@ -42,6 +43,7 @@ _IDLE_SECONDS = (0.02, 1.0)  # between two looks at what is due: never less, nev
 _IDLE_VIRTUAL_SECONDS = 20.0
 _SURVEY_VIRTUAL_SECONDS = 60.0
 _SURVEY_SECONDS = (0.5, 5.0)
+_BY_HAND_SECONDS = 1.0
 _RECONNECT_VIRTUAL_SECONDS = 30.0
 _RECONNECT_SECONDS = (0.5, 30.0)
 _JUDGE_SECONDS = (0.1, 1.0)
@@ -99,6 +101,15 @@ class Engine:
             on_sent=inbound.keep_copy,
             recipients=RecipientLimits.of(self._settings),
         )
+        by_hand = Handwritten(
+            self._database,
+            self._clock,
+            engine_id=engine_id,
+            senders=senders,
+            submitter=submitter,
+            recorder=recorder,
+            on_sent=inbound.keep_copy,
+        )
         try:
             await leases.start()
             await leases.renew()
@@ -106,6 +117,7 @@ class Engine:
             async with asyncio.TaskGroup() as group:
                 reader = group.create_task(inbound.run(lambda: leases.mailbox_ids))
                 sender = group.create_task(self._send_until(stop, outbound))
+                writer = group.create_task(self._send_by_hand_until(stop, by_hand))
                 loops = [
                     group.create_task(_repeat(leases.renew, lambda: _BEAT_SECONDS)),
                     group.create_task(_repeat(lambda: self._survey(engine_id), self._survey_pause)),
@@ -115,13 +127,16 @@ class Engine:
                     group.create_task(run_worker(self._job_context())),
                 ]
                 await stop.wait()
+                await writer
                 await sender  # it ends with its turn: what was claimed is handed over, not dropped halfway
                 for loop in loops:
                     loop.cancel()
                 await outbound.finish(seconds=_FINISH_SECONDS)  # while the others come to their end
+                await by_hand.finish(seconds=_FINISH_SECONDS)
                 reader.cancel()
         finally:
             await outbound.finish(seconds=_FINISH_SECONDS)
+            await by_hand.finish(seconds=_FINISH_SECONDS)
             await submitter.close()
             await _first_to_end(recorder.join(), asyncio.sleep(_RECORD_SECONDS))
             await _quietly(leases.give_up())
@@ -136,6 +151,12 @@ class Engine:
         while not stop.is_set():
             if not await _guarded(outbound.send_due):
                 await asyncio.sleep(_clamp(_IDLE_VIRTUAL_SECONDS / self._clock.speed, _IDLE_SECONDS))
+
+    async def _send_by_hand_until(self, stop: asyncio.Event, by_hand: Handwritten) -> None:
+        """A person may be waiting to see it go, so it is looked for once a second."""
+        while not stop.is_set():
+            if not await _guarded(by_hand.send_due):
+                await _first_to_end(asyncio.sleep(_BY_HAND_SECONDS), stop.wait())
 
     async def _reconnect(self, engine_id: UUID) -> None:
         await reconnect(self._database, self._clock, self._vault, engine_id=engine_id)

@@ -22,7 +22,8 @@ from outrider.leads import store as lead_store
 from outrider.leads.blocks import actions as blocks
 from outrider.leads.conversations import Conversation
 from outrider.leads.models import InvalidCategory, LeadNotFound
-from outrider.messages.models import ReplyReceived
+from outrider.messages import handwritten
+from outrider.messages.models import HandwrittenSent, ReplyReceived
 from outrider.users import store as users
 
 
@@ -53,7 +54,18 @@ async def receive(db: Db, events: Sequence[ReplyReceived]) -> None:
         by_account[event.user_id].add(event.campaign_lead_id)
     for user_id, ids in by_account.items():
         await conversations.record_answers(db, user_id, sorted(ids))
+        await handwritten.cancel_answered(db, user_id, sorted(ids), now=max(event.at for event in events))
         await search.add_texts(db, user_id, sorted(ids))
+
+
+async def follow_sent(db: Db, events: Sequence[HandwrittenSent]) -> None:
+    """Who was answered need not be remembered any more; a forward changes nothing."""
+    for event in events:
+        if event.is_forward:
+            continue
+        await conversations.record_handwritten(db, event.user_id, event.campaign_lead_id, sent_at=event.at)
+        await store.finish_reminders(db, event.user_id, event.campaign_lead_id, now=event.at)
+        await search.add_texts(db, event.user_id, [event.campaign_lead_id])
 
 
 async def wake(db: Db, now: datetime) -> None:

@@ -48,6 +48,12 @@ async def list_reminders(ctx: Ctx, query: ListQuery, body: wire_views.RemindersB
     return await _list(ctx, View.REMINDERS, query, body, by=Sort.REMINDER_TIME_DESC)
 
 
+@api.post("/master-inbox/scheduled", also=["/master-inbox/scheduled-messages"])
+async def list_scheduled(ctx: Ctx, query: ListQuery, body: wire_views.ScheduledBody) -> Response:
+    """Fetch Scheduled Messages"""
+    return await _list(ctx, View.SCHEDULED, query, body, by=Sort.SCHEDULED_TIME_DESC)
+
+
 @api.post("/master-inbox/archived", also=["/master-inbox/archived-messages"])
 async def list_archived(ctx: Ctx, query: ListQuery, body: wire_views.ListBody) -> Response:
     """Fetched Archived Messages"""

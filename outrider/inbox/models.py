@@ -17,6 +17,7 @@ class View(StrEnum):
     SNOOZED = "snoozed"
     ARCHIVED = "archived"
     REMINDERS = "reminders"
+    SCHEDULED = "scheduled"
     SENT = "sent"
     ASSIGNED = "assigned-me"
     ANY = "views"
@@ -91,3 +92,39 @@ class MemberNotFound(NotFound):
 
 class TaskNotFound(NotFound):
     """Task not found - Invalid task_id."""
+
+
+class NoSuchThread(Invalid):
+    """Invalid email_stats_id or campaign_id"""
+
+
+class CannotForward(Invalid):
+    """Invalid campaign_id or missing required parameters"""
+
+
+class MailboxGone(Conflict):
+    """Email account not found!"""
+
+
+class LeadBlocked(Conflict):
+    """Lead is blocked."""
+
+
+class MessageNotFound(Invalid):
+    """Message not found!"""
+
+
+class InvalidRecipient(Invalid):
+    """Invalid to_emails - {address}"""
+
+
+class AttachmentUnreachable(Invalid):
+    """Attachment could not be fetched - {url}: {reason}"""
+
+
+class ReplyNotFound(NotFound):
+    """No reply found for the given message_id"""
+
+
+class ScheduledNotFound(NotFound):
+    """Scheduled message not found - Invalid scheduled_message_id."""

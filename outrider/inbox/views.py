@@ -22,6 +22,7 @@ _VIEWS: dict[View, tuple[LiteralString, ...]] = {
     View.SNOOZED: ("place.snoozed_until > %(now)s",),
     View.ARCHIVED: ("place.is_archived",),
     View.REMINDERS: (),
+    View.SCHEDULED: (),
     View.SENT: ("place.last_sent_at IS NOT NULL",),
     View.ASSIGNED: (
         "place.team_member_id IS NOT NULL",
@@ -34,6 +35,8 @@ _ORDERS: dict[Sort, LiteralString] = {
     Sort.SENT_TIME_DESC: "place.last_sent_at DESC NULLS LAST, place.id DESC",
     Sort.REMINDER_TIME_DESC: "due.at DESC, place.id DESC",
     Sort.REMINDER_TIME_ASC: "due.at, place.id DESC",
+    Sort.SCHEDULED_TIME_DESC: "due.at DESC, place.id DESC",
+    Sort.SCHEDULED_TIME_ASC: "due.at, place.id DESC",
 }
 # What a view is about besides the conversation: the earliest that is open decides.
 _DUE: dict[View, LiteralString] = {
@@ -43,6 +46,15 @@ _DUE: dict[View, LiteralString] = {
                WHERE user_id = %(user_id)s
                  AND done_at IS NULL
                ORDER BY campaign_lead_id, remind_at, id) AS due ON due.campaign_lead_id = place.id
+    """,
+    View.SCHEDULED: """
+        JOIN (SELECT DISTINCT ON (campaign_lead_id) campaign_lead_id, due_at AS at, message_id AS id, NULL AS text
+                FROM handwritten_mails
+               WHERE user_id = %(user_id)s
+                 AND state = 'WAITING'
+                 AND scheduled_at IS NOT NULL
+                 AND due_at > %(now)s
+               ORDER BY campaign_lead_id, due_at, message_id) AS due ON due.campaign_lead_id = place.id
     """,
 }
 _NOTHING_DUE: LiteralString = (

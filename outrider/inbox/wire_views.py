@@ -222,6 +222,8 @@ def besides(view: View, row: Mapping[str, Any], now: datetime) -> dict[str, Any]
                 "reminder_id": str(row["due_id"]),
                 "is_overdue": row["due_at_"] <= now,
             }
+        case View.SCHEDULED:
+            return {"scheduled_time": row["due_at_"], "scheduled_message_id": str(row["due_id"])}
         case View.SNOOZED:
             return {"snoozed_until": row["snoozed_until"]}
         case _:

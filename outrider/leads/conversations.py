@@ -76,7 +76,7 @@ async def record_answers(db: Db, user_id: int, campaign_lead_ids: Sequence[int])
     )
 
 
-async def record_letter(db: Db, user_id: int, campaign_lead_id: int, *, sent_at: datetime) -> None:
+async def record_handwritten(db: Db, user_id: int, campaign_lead_id: int, *, sent_at: datetime) -> None:
     """A person's answer has left. The sequence stays as it is."""
     await execute(
         db,

@@ -12,6 +12,7 @@ _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,60}/[A-Za-z0-9][A-Za-z0-9.+_-]{
 _ANY_TYPE = "application/octet-stream"
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\/]')
 _LONGEST_NAME = 150
+_PIECE = 5  # characters, of twelve octets at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +57,9 @@ def _file_name(name: str) -> str:
     safe = _UNSAFE.sub("_", name).strip()[:_LONGEST_NAME] or "file"
     if safe.isascii():
         return f'filename="{safe}"'
-    return f"filename*=UTF-8''{quote(safe, safe='')}"
+    # RFC 2231 §3: in pieces, as a line could be too long for a mail; none of them splits a character
+    pieces = [quote(safe[at : at + _PIECE], safe="") for at in range(0, len(safe), _PIECE)]
+    pieces[0] = f"UTF-8''{pieces[0]}"
+    if len(pieces) == 1:
+        return f"filename*={pieces[0]}"
+    return ";\r\n ".join(f"filename*{number}*={piece}" for number, piece in enumerate(pieces))

@@ -62,6 +62,40 @@ class Skeleton:
         )
 
 
+def write(
+    skeleton: Skeleton,
+    *,
+    to: Sequence[str],
+    to_name: str = "",
+    cc: Sequence[str] = (),
+    subject: str,
+    html: str,
+    text: str,
+    date: datetime,
+    message_id: str,
+    in_reply_to: str | None = None,
+    references: Sequence[str] = (),
+) -> bytes:
+    """A mail that a person writes: to several, with copies. Never a Bcc field; files are put around it (`attach`).
+
+    Raises InvalidAddress for an address that cannot stand in a header.
+    """
+    return b"".join(
+        (
+            headers.date(date),
+            skeleton.sender_fields,
+            headers.mailbox("To", to[0], to_name) if len(to) == 1 else headers.addresses("To", to),
+            headers.addresses("Cc", cc) if cc else b"",
+            headers.unstructured("Subject", subject),
+            headers.identifiers("Message-ID", (message_id,)),
+            headers.identifiers("In-Reply-To", (in_reply_to,)) if in_reply_to else b"",
+            headers.identifiers("References", references) if references else b"",
+            b"MIME-Version: 1.0\r\n",
+            _body(text, html, seed=message_id),
+        ),
+    )
+
+
 def _body(text: str, html: str | None, *, seed: str) -> bytes:
     plain = encode_text(text)
     if html is None:

@@ -1,16 +1,18 @@
 """Mails in doubt: handed over, and nobody heard what became of them (decision 27). A trace of one settles it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from outrider.kit.db import Db, fetch_dicts
 from outrider.kit.events import emit
-from outrider.messages.models import MessageSent
+from outrider.messages.models import HandwrittenSent, MessageSent
 
 
 async def settle(db: Db, message_ids: Sequence[int]) -> None:
     """A mail in doubt was seen (in Sent, opened, answered, bounced): it was SENT when it was handed over (decision 27).
 
-    Its events follow: the SENT event takes the place of the FAILED one, and whoever listens is told.
+    Its events follow: the SENT event takes the place of the FAILED one, and whoever listens is told. One that a person
+    wrote has no such event.
     """
     if not message_ids:
         return
@@ -22,7 +24,7 @@ async def settle(db: Db, message_ids: Sequence[int]) -> None:
                SET status = 'SENT', sent_at = claimed_at, is_doubtful = false
              WHERE id = ANY(%(ids)s)
                AND is_doubtful
-            RETURNING id, user_id, campaign_id, campaign_lead_id, step_number, sent_at
+            RETURNING id, user_id, campaign_id, campaign_lead_id, step_id, step_number, kind, sent_at
         ), renamed AS (
             UPDATE message_events AS e
                SET type = 'SENT', occurred_at = settled.sent_at
@@ -34,20 +36,14 @@ async def settle(db: Db, message_ids: Sequence[int]) -> None:
         """,
         {"ids": list(message_ids)},
     )
-    await emit(
-        db,
-        *(
-            MessageSent(
-                row["user_id"],
-                row["campaign_id"],
-                row["campaign_lead_id"],
-                row["id"],
-                row["sent_at"],
-                row["step_number"],
-            )
-            for row in rows
-        ),
-    )
+    await emit(db, *map(_sent, rows))
+
+
+def _sent(row: Mapping[str, Any]) -> MessageSent | HandwrittenSent:
+    place = row["user_id"], row["campaign_id"], row["campaign_lead_id"], row["id"], row["sent_at"]
+    if row["step_id"] is None:
+        return HandwrittenSent(*place, is_forward=row["kind"] == "FORWARD")
+    return MessageSent(*place, row["step_number"])
 
 
 async def settle_seen(db: Db, message_ids: Sequence[int]) -> None:
@@ -75,7 +71,6 @@ async def list_doubtful(db: Db, mailbox_id: int) -> list[tuple[int, str]]:
         SELECT id, message_id
           FROM messages
          WHERE mailbox_id = %(mailbox_id)s
-           AND step_id IS NOT NULL
            AND is_doubtful
            AND message_id IS NOT NULL
         """,

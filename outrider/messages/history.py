@@ -44,7 +44,9 @@ class HistoryItem:
 async def list_history(
     db: Db, user_id: int, campaign_lead_ids: Sequence[int], *, after: datetime | None = None
 ) -> list[HistoryItem]:
-    """Mails that left (or were refused at once), replies, automatic answers and bounce notices; no test mails."""
+    """Mails that left (or were refused at once), replies, automatic answers and bounce notices; no test mails, and
+    no forwards, which are to others.
+    """
     return await fetch_all(
         db,
         HistoryItem,
@@ -64,7 +66,7 @@ async def list_history(
              WHERE user_id = %(user_id)s
                AND campaign_lead_id = ANY(%(campaign_lead_ids)s)
                AND step_id IS NULL
-               AND kind <> 'TEST'
+               AND kind NOT IN ('TEST', 'FORWARD')
                AND sent_at IS NOT NULL
         )
         SELECT mails.id, mails.campaign_lead_id, mails.direction, mails.stats_id, mails.message_id, mails.from_email,

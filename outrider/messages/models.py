@@ -112,6 +112,13 @@ class MessageSent(MessageEvent):
 
 
 @plain(frozen=True, slots=True)
+class HandwrittenSent(MessageEvent):
+    """A mail that a person wrote has left; `is_forward`: to somebody else, it is no part of the conversation."""
+
+    is_forward: bool
+
+
+@plain(frozen=True, slots=True)
 class MessageOpened(MessageEvent):
     is_first: bool
 

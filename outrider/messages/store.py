@@ -27,6 +27,7 @@ async def list_threads(db: Db, campaign_lead_ids: Sequence[int]) -> list[ThreadM
          WHERE campaign_lead_id = ANY(%(ids)s)
            AND step_id IS NULL
            AND kind IN ('REPLY', 'MANUAL')
+           AND sent_at IS NOT NULL
          ORDER BY sent_at, id
         """,
         {"ids": list(campaign_lead_ids)},

@@ -31,6 +31,7 @@ FOR_ALL_ACCOUNTS = {
     "leads.progress": "the engine moves the leads of what it has claimed",
     "mailboxes.state": "the engine leases and paces mailboxes of all accounts",
     "messages.doubt": "mails in doubt, by what the engine has claimed or a trace that was matched",
+    "messages.handwritten": "a ledger too; what people ask for takes the account",
     "messages.ledger": "the ledger of all mails on their way, by what the engine has claimed",
     "tracking.store": "a signed token names the mail; whose it is comes out",
     "users.store": "finds out whose account it is: log-in, keys, links",

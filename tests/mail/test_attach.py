@@ -66,6 +66,8 @@ def test_a_file_comes_out_as_it_went_in(html: str | None, content: bytes) -> Non
         ("../../etc/passwd", ".._.._etc_passwd"),
         ("", "file"),
         ("x" * 500, "x" * 150),
+        ("ü" * 500, "ü" * 150),
+        ("📎" * 500, "📎" * 150),
     ],
 )
 def test_names_stay_names(name: str, shown: str) -> None:
@@ -73,6 +75,19 @@ def test_names_stay_names(name: str, shown: str) -> None:
     (part,) = message.iter_attachments()
     assert part.get_filename() == shown
     assert message["Bcc"] is None
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), max_size=120).filter(
+    lambda name: name.strip() and not set(name) & set('/\\"')
+)
+
+
+@given(NAMES)
+def test_any_name_fits_into_lines(name: str) -> None:
+    raw = attach(composed(), [File(name, b"x")])
+    (part,) = parsed(raw).iter_attachments()
+    assert part.get_filename() == name.strip()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998  # RFC 5322 §2.1.1
 
 
 @pytest.mark.parametrize("mime_type", ["", "pdf", "text/plain\r\nX: y", "message/rfc822", "multipart/mixed"])

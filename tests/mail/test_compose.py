@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outrider.mail.address import InvalidAddress
-from outrider.mail.compose import Skeleton
+from outrider.mail.compose import Skeleton, write
 from outrider.mail.encoding import crlf_lines
 
 NOW = datetime(2026, 3, 30, 8, 0, 2, tzinfo=UTC)
@@ -153,3 +153,25 @@ def test_no_text_can_smuggle_another_header_in(subject: str, to_name: str) -> No
         "Date", "From", "Reply-To", "To", "Subject", "Message-ID", "MIME-Version", "Content-Type",
         "Content-Transfer-Encoding",
     ]  # fmt: skip
+
+
+def letter(**changed: Any) -> EmailMessage:
+    """A mail that a person writes."""
+    said: dict[str, Any] = {
+        "to": ("jane@brightfold.example",),
+        "subject": "Re: Hi",
+        "html": "<p>Hi Jane</p>",
+        "text": "Hi Jane",
+        "date": NOW,
+        "message_id": "m2@acme.example",
+    }
+    return read(write(BERLIN, **(said | changed)))
+
+
+def test_a_letter_has_several_recipients_and_copies() -> None:
+    message = letter(to=("a@x.example", "b@x.example"), cc=("c@x.example",), in_reply_to="m1@x.example")
+    assert [each.addr_spec for each in message["To"].addresses] == ["a@x.example", "b@x.example"]
+    assert [each.addr_spec for each in message["Cc"].addresses] == ["c@x.example"]
+    assert (message["In-Reply-To"], message["Bcc"]) == ("<m1@x.example>", None)
+    assert message.get_content_type() == "multipart/alternative"
+    assert letter(to_name="Jane")["To"].addresses[0].display_name == "Jane"

@@ -92,6 +92,7 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
         headers={"content-type": "text/csv"},
     )
     task_id = await _converse(db, owner, lead_map_id, mailbox_id)
+    stats_id, scheduled_id = await _write(db, owner, campaign_id, lead_map_id, mailbox_id)
     webhook = await post(
         f"/campaigns/{campaign_id}/webhooks",
         {"webhook_url": f"https://{MARK}.example/hook", "event_types": ["EMAIL_SENT"], "name": MARK},
@@ -114,6 +115,8 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
             "leadId": lead_id,
             "lead_id": lead_id,
             "task_id": task_id,
+            "stats_id": stats_id,
+            "scheduled_message_id": scheduled_id,
             "import_id": imported.json()["import_id"],
             "webhook_id": webhook["id"],
             "block_id": block_id,
@@ -150,3 +153,32 @@ async def _converse(db: Db, owner: ApiClient, lead_map_id: int, mailbox_id: int)
         {"user_id": owner.user_id, "mailbox_id": mailbox_id, "mark": MARK, "now": make.NOW},
     )
     return int(task.json()["data"]["task"][0]["id"])
+
+
+async def _write(db: Db, owner: ApiClient, campaign_id: int, lead_map_id: int, mailbox_id: int) -> tuple[str, int]:
+    """A mail of the campaign, and an answer by hand that is to go later; returns the thread and the answer."""
+    stats_id = await fetch_value(
+        db,
+        """
+        INSERT INTO messages (user_id, direction, kind, campaign_id, campaign_lead_id, lead_id, mailbox_id, step_id,
+                              step_number, stats_id, message_id, status, from_email, to_email, subject, sent_at,
+                              claimed_at, created_at)
+        SELECT m.user_id, 'OUT', 'CAMPAIGN', m.campaign_id, m.id, m.lead_id, %(mailbox_id)s, steps.id, 1,
+               gen_random_uuid(), %(mark)s || '-1@zebrawood.example', 'SENT', %(mark)s, 'ada@zebrawood.example',
+               %(mark)s, %(now)s, %(now)s, %(now)s
+          FROM campaign_leads AS m
+          JOIN steps ON steps.campaign_id = m.campaign_id AND steps.deleted_at IS NULL
+         WHERE m.id = %(id)s
+        RETURNING stats_id
+        """,
+        {"mailbox_id": mailbox_id, "mark": MARK, "now": make.NOW, "id": lead_map_id},
+    )
+    body = {"email_stats_id": str(stats_id), "email_body": MARK, "scheduled_time": "2026-04-01"}
+    await owner.post(f"/campaigns/{campaign_id}/reply-email-thread", json=body)
+    scheduled_id = await fetch_value(db, "SELECT max(message_id) FROM handwritten_mails")
+    await execute(
+        db,
+        "UPDATE messages SET message_id = %(mark)s || '@zebrawood.example' WHERE id = %(id)s",
+        {"mark": MARK, "id": scheduled_id},
+    )
+    return str(stats_id), int(scheduled_id)
