@@ -188,3 +188,38 @@ async def test_a_lead_who_was_taken_out_has_no_category_any_more(world: World) -
     await execute(desk.db, "DELETE FROM campaign_leads WHERE id = %(id)s", {"id": desk.mail["campaign_lead_id"]})
     assert await desk.take_in(desk.letter(text="Not interested, thanks.\n"))
     assert [mail["kind"] for mail in await desk.received()] == ["REPLY"]
+
+
+async def test_webhooks_have_the_category_with_the_answer(world: World) -> None:
+    desk = await open_desk(world, categories=ALL)
+    await execute(
+        world.db,
+        """
+        INSERT INTO webhooks (user_id, association_type, name, webhook_url, event_types, created_at, updated_at)
+        VALUES (%(user_id)s, 'user', 'CRM', 'https://hooks.example.net/x', '{EMAIL_REPLY,LEAD_CATEGORY_UPDATED}',
+                %(now)s, %(now)s)
+        """,
+        {"user_id": world.user_id, "now": world.now},
+    )
+    await desk.take_in(desk.letter(text="Not interested, thanks.\n"))
+    told = await fetch_dicts(
+        world.db,
+        """
+        SELECT e.event_type, e.payload, d.next_attempt_at
+          FROM webhook_events AS e
+          JOIN webhook_deliveries AS d ON d.event_id = e.id
+         WHERE e.user_id = %(user_id)s
+         ORDER BY e.id
+        """,
+        {"user_id": world.user_id},
+    )
+    assert [each["event_type"] for each in told] == ["EMAIL_REPLY", "LEAD_CATEGORY_UPDATED"]
+    reply, update = told
+    assert reply["next_attempt_at"] <= world.now  # it does not wait for a category: there is one
+    assert update["payload"]["lead_category"] == {
+        "old_id": None,
+        "old_name": None,
+        "new_id": 3,
+        "new_name": "Not Interested",
+    }
+    assert update["payload"]["lastReply"]["email_body"].startswith("<")
