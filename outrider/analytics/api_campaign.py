@@ -1,9 +1,9 @@
 """Routes of the figures of one campaign (contract: campaigns)."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 from starlette.responses import Response
@@ -53,7 +53,8 @@ async def list_statistics(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.
         offset=query.offset,
         limit=query.limit,
     )
-    return reply(wire.statistics(total, rows, query))
+    shown = wire.statistics(total, rows, query)
+    return _table(shown, shown["data"], query, f"sl_campaign_{campaign_id}_statistics")
 
 
 @api.get("/campaigns/{campaign_id}/analytics", also=["/campaigns/{campaign_id}/analytics/top-level"])
@@ -80,7 +81,8 @@ async def show_by_date(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.Ran
     counts = await _count_happenings(ctx, campaign_id, query)
     lifetime = await count_all(ctx.db, _scope(ctx, campaign_id))
     leads = await store.load_lead_totals(ctx.db, ctx.user_id, campaign_id)
-    return reply(wire.by_date(campaign, query, counts, lifetime, leads))
+    shown = wire.by_date(campaign, query, counts, lifetime, leads)
+    return _table(shown, [shown], query, f"sl_campaign_{campaign_id}_by_date")
 
 
 @api.get(
@@ -101,7 +103,8 @@ async def show_top_level_by_date(
     unsent = await store.count_unsent(ctx.db, ctx.user_id, campaign_id, window)
     lifetime = await count_all(ctx.db, scope)
     leads = await store.load_lead_totals(ctx.db, ctx.user_id, campaign_id)
-    return reply(wire.top_level_by_date(campaign, query, counts, unsent, wire.total(lifetime, leads)))
+    shown = wire.top_level_by_date(campaign, query, counts, unsent, wire.total(lifetime, leads))
+    return _table(shown, [shown], query, f"sl_campaign_{campaign_id}_by_date")
 
 
 @api.get("/campaigns/{campaign_id}/mailbox-statistics", also=["/campaigns/{campaign_id}/statistics/mailboxes"])
@@ -110,10 +113,11 @@ async def list_mailboxes(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.M
     window = query.window
     campaign = await campaigns.load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
     if query.client_id is not None and query.client_id != campaign.client_id:
-        return reply({"ok": True, "data": []})
+        return _table({"ok": True, "data": []}, [], query, f"sl_campaign_{campaign_id}_mailboxes")
     counts = {row["mailbox_id"]: row for row in await count_by(ctx.db, _scope(ctx, campaign_id), window, By.MAILBOX)}
     rows = await store.list_mailboxes(ctx.db, ctx.user_id, campaign_id, offset=query.offset, limit=query.limit)
-    return reply({"ok": True, "data": [wire.mailbox(row, counts.get(row["id"], NOTHING)) for row in rows]})
+    data = [wire.mailbox(row, counts.get(row["id"], NOTHING)) for row in rows]
+    return _table({"ok": True, "data": data}, data, query, f"sl_campaign_{campaign_id}_mailboxes")
 
 
 @api.get(
@@ -129,18 +133,18 @@ async def list_steps(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.Seque
     rows = await store.list_steps(ctx.db, ctx.user_id, campaign_id)
     none = {"skipped": 0, "failed": 0}
     data = [wire.step(row, counts.get(row["id"], NOTHING), unsent.get(row["id"], none)) for row in rows]
-    return reply({"ok": True, "data": data})
+    return _table({"ok": True, "data": data}, data, query, f"sl_campaign_{campaign_id}_sequence")
 
 
 @api.get("/campaigns/{campaign_id}/variant-statistics")
-async def list_variants(ctx: Ctx, campaign_id: PathId) -> Response:
+async def list_variants(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.TableQuery, Query()]) -> Response:
     """Variant statistics"""
     await campaigns.load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
     counted = await count_by(ctx.db, _scope(ctx, campaign_id), ALWAYS, By.VARIANT)
     counts = {(row["step_id"], row["variant_id"]): row for row in counted}
     rows = await store.list_variants(ctx.db, ctx.user_id, campaign_id)
     data = [wire.variant(row, counts.get((row["step_id"], row["variant_id"]), NOTHING)) for row in rows]
-    return reply({"ok": True, "data": data})
+    return _table({"ok": True, "data": data}, data, query, f"sl_campaign_{campaign_id}_variants")
 
 
 @api.get(
@@ -162,11 +166,12 @@ async def list_leads(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.Leads
     histories: defaultdict[int, list[HistoryItem]] = defaultdict(list)
     for item in await list_history(ctx.db, ctx.user_id, [row["id"] for row in rows[: query.limit]]):
         histories[item.campaign_lead_id].append(item)
-    return reply(wire.leads(rows, histories, query, public_url=ctx.settings.public_url))
+    shown = wire.leads(rows, histories, query, public_url=ctx.settings.public_url)
+    return _table(shown, shown["data"], query, f"sl_campaign_{campaign_id}_leads_statistics")
 
 
 @api.get("/campaigns/{campaign_id}/engagement")
-async def show_engagement(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.EngagementQuery, Query()]) -> Response:
+async def show_engagement(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.SequenceQuery, Query()]) -> Response:
     """What people and what machines did with a campaign's mails
 
     Hits, mails and leads of both, with the reason of each verdict and how sure it is. `format=csv`: the reasons as a
@@ -176,9 +181,8 @@ async def show_engagement(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.
     await campaigns.load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
     scope = _scope(ctx, campaign_id)
     reasons = [wire.reason(row) for row in await list_reasons(ctx.db, scope, window)]
-    if query.format == "csv":
-        return csv_file(f"sl_campaign_{campaign_id}_engagement", reasons)
-    return reply({"ok": True, "data": wire.engagement(await load_engagement(ctx.db, scope, window), reasons)})
+    shown = wire.engagement(await load_engagement(ctx.db, scope, window), reasons)
+    return _table({"ok": True, "data": shown}, reasons, query, f"sl_campaign_{campaign_id}_engagement")
 
 
 @api.get("/campaigns/{campaign_id}/leads-export", also=["/campaigns/{campaign_id}/export"])
@@ -199,6 +203,11 @@ async def _export(database: Database, user_id: int, campaign_id: int) -> AsyncIt
             return
         after_id = rows[-1]["campaign_lead_map_id"]
         yield csv_lines([wire.export_row(row) for row in rows])
+
+
+def _table(shown: Mapping[str, Any], rows: Sequence[wire.Row], query: asked.TableQuery, name: str) -> Response:
+    """The answer, or its rows as a file."""
+    return csv_file(name, rows) if query.format == "csv" else reply(shown)
 
 
 def _scope(ctx: Context, campaign_id: int) -> Scope:

@@ -60,7 +60,13 @@ def _refuse_end() -> NoReturn:
     reject('"end_date" must be larger than or equal to "ref:start_date"', key="end_date", source="query")
 
 
-class StatisticsQuery(Wire):
+class TableQuery(Wire):
+    """`format=csv`: the rows as a file, here and in all that follow."""
+
+    format: Format = "json"
+
+
+class StatisticsQuery(TableQuery):
     offset: Annotated[Int, Field(ge=0)] = 0
     limit: Annotated[Int, Field(ge=1, le=1000)] = 100
     email_sequence_number: ListOf[Annotated[Int, Field(ge=1, le=_MOST_STEPS)]] | None = None
@@ -73,7 +79,7 @@ class StatisticsQuery(Wire):
         return Window(_instant(self.sent_time_start_date, UTC), _instant(self.sent_time_end_date, UTC))
 
 
-class _ZonedQuery(Wire):
+class _ZonedQuery(TableQuery):
     time_zone: Text = Field(default="UTC", validation_alias=_ZONES)
 
     @property
@@ -141,11 +147,7 @@ class SequenceQuery(_ZonedQuery):
         return Window(_instant(self.start_date, zone), _instant(self.end_date, zone))
 
 
-class EngagementQuery(SequenceQuery):
-    format: Format = "json"
-
-
-class LeadsQuery(Wire):
+class LeadsQuery(TableQuery):
     limit: Annotated[Int, Field(ge=1, le=100)] = 100
     offset: Annotated[Int, Field(ge=0)] = Field(default=0, validation_alias=AliasChoices("offset", "skip"))
     event_time_gt: Moment | None = None

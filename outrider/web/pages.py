@@ -81,14 +81,17 @@ async def campaign(visit: Visit) -> Response:
     total, leads = await store.list_leads(visit.db, visit.user_id, line.id, status=status, did=did, limit=most_leads)
     boxes = await store.list_mailboxes(visit.db, visit.user_id, now=visit.now, limit=_MOST_ROWS, campaign_id=line.id)
     people = await analytics.load_lead_totals(visit.db, visit.user_id, line.id)
+    scope = Scope(user_id=visit.user_id, campaign_ids=[line.id])
+    counts = {row["step_id"]: row for row in await count_by(visit.db, scope, ALWAYS, By.STEP)}
+    steps = await store.list_steps(visit.db, visit.user_id, line.id)
     return show(
         visit,
         "campaign.html",
         campaign=line,
         state=wording.campaign_state(line, visit.now),
-        totals=await count_all(visit.db, Scope(user_id=visit.user_id, campaign_ids=[line.id])),
+        totals=await count_all(visit.db, scope),
         statuses=[(name, word, people[key]) for name, (key, word) in wording.LEAD_STATUSES.items() if people[key]],
-        steps=await store.list_steps(visit.db, visit.user_id, line.id),
+        steps=[(step, counts.get(step.id, NOTHING)) for step in steps if step.id in counts or not step.is_removed],
         mailboxes=[(box, wording.mailbox_state(box, visit.now)) for box in boxes],
         leads=await _with_states(visit, line.id, leads),
         filtered_by=status or did,

@@ -203,20 +203,15 @@ async def list_events(
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """A step with what became of its mails; a removed one stays while it has any."""
+    """A step; one that was removed is still in the list."""
 
+    id: int
     number: int
     type: str
     delay_days: int
     subject: str
     variant_count: int
     is_removed: bool
-    sent_count: int
-    open_count: int
-    click_count: int
-    reply_count: int
-    bounce_count: int
-    unsubscribed_count: int
 
 
 async def list_steps(db: Db, user_id: int, campaign_id: int) -> list[StepLine]:
@@ -224,33 +219,19 @@ async def list_steps(db: Db, user_id: int, campaign_id: int) -> list[StepLine]:
         db,
         StepLine,
         """
-        SELECT step.number, step.type, step.delay_days,
+        SELECT step.id, step.number, step.type, step.delay_days,
                coalesce(nullif(step.subject, ''), texts.subject, '') AS subject,
                coalesce(texts.variant_count, 0) AS variant_count,
-               step.deleted_at IS NOT NULL AS is_removed,
-               mails.sent_count, mails.open_count, mails.click_count, mails.reply_count, mails.bounce_count,
-               mails.unsubscribed_count
+               step.deleted_at IS NOT NULL AS is_removed
           FROM steps AS step
           LEFT JOIN LATERAL (
                 SELECT count(*) AS variant_count, (array_agg(subject ORDER BY position))[1] AS subject
                   FROM variants
                  WHERE variants.step_id = step.id
                    AND variants.deleted_at IS NULL) AS texts ON true
-          LEFT JOIN LATERAL (
-                SELECT count(*) AS sent_count,
-                       count(mail.first_opened_at) AS open_count,
-                       count(mail.first_clicked_at) AS click_count,
-                       count(mail.first_replied_at) AS reply_count,
-                       count(*) FILTER (WHERE mail.bounce_kind IN ('HARD', 'SOFT')) AS bounce_count,
-                       count(mail.unsubscribed_at) AS unsubscribed_count
-                  FROM messages AS mail
-                 WHERE mail.campaign_id = %(campaign_id)s
-                   AND mail.step_id = step.id
-                   AND mail.sent_at IS NOT NULL) AS mails ON true
          WHERE step.user_id = %(user_id)s
            AND step.campaign_id = %(campaign_id)s
            AND NOT step.is_analytics_dropped
-           AND (step.deleted_at IS NULL OR mails.sent_count > 0)
          ORDER BY step.number, step.id
         """,
         {"user_id": user_id, "campaign_id": campaign_id},
