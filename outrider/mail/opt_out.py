@@ -51,6 +51,6 @@ def _rules() -> _Rules:
     around = r"[\s,.!:;-]{0,3}"
     return _Rules(
         whole=re.compile(rf"(?:{polite}{around}){{0,2}}(?:{'|'.join(rules['whole'])})(?:{around}{polite}){{0,3}}"),
-        sentence=re.compile("|".join(rules["sentence"]), re.MULTILINE),
+        sentence=re.compile("|".join([*rules["sentence"], *rules["objection"]]), re.MULTILINE),
         negated=re.compile(rf"\b(?:{'|'.join(rules['negated'])})\b"),
     )
