@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BeforeValidator, Field
@@ -13,6 +13,8 @@ from outrider.mailboxes.fetching import Found, Letter, Wanted
 
 _LOOKS_BACK = timedelta(hours=24)
 MOST_ACCOUNTS = 10
+# No mail is older or newer, and days can be added and taken away.
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class FetchFailed(Invalid):
@@ -38,10 +40,11 @@ class FetchBody(Wire):
 
     def wanted(self, now: datetime, *, prefix: str = "") -> Wanted:
         last = self.to_time or now
-        first = self.from_time or min(now, last) - _LOOKS_BACK
+        first = self.from_time or (min(now, last) - _LOOKS_BACK if last > _EARLIEST else last)
         if first > last:
             key = f"{prefix}to"
             reject(f'"{key}" must be larger than or equal to "ref:from"', key=key)
+        first, last = (min(max(moment, _EARLIEST), _LATEST) for moment in (first, last))
         return Wanted(first=first, last=last, folder=self.folder or None, limit=self.limit, with_body=self.include_body)
 
 
