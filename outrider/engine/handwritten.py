@@ -124,9 +124,12 @@ class Handwritten:
         return attach(raw, [File(file["name"], bytes(file["content"]), file["type"]) for file in files])
 
     async def finish(self, *, seconds: float | None = None) -> None:
-        """Wait for the mails that are being handed over."""
+        """Wait for the mails that are being handed over; what takes longer than this is given up."""
         if self._in_flight:
             await asyncio.wait(self._in_flight, timeout=seconds)
+        if self._in_flight:
+            self._submitter.give_up()
+            await asyncio.wait(self._in_flight)
 
 
 async def _record(db: Db, *, mail: Due, outcome: Outcome, at: datetime) -> None:

@@ -131,12 +131,10 @@ class Engine:
                 await sender  # it ends with its turn: what was claimed is handed over, not dropped halfway
                 for loop in loops:
                     loop.cancel()
-                await outbound.finish(seconds=_FINISH_SECONDS)  # while the others come to their end
-                await by_hand.finish(seconds=_FINISH_SECONDS)
+                await _finish(outbound, by_hand)  # while the others come to their end
                 reader.cancel()
         finally:
-            await outbound.finish(seconds=_FINISH_SECONDS)
-            await by_hand.finish(seconds=_FINISH_SECONDS)
+            await _finish(outbound, by_hand)
             await submitter.close()
             await _first_to_end(recorder.join(), asyncio.sleep(_RECORD_SECONDS))
             await _quietly(leases.give_up())
@@ -180,6 +178,11 @@ class Engine:
     async def _survey(self, engine_id: UUID) -> None:
         async with self._database.transaction() as db:
             await survey.tend(db, engine_id, self._clock.now())
+
+
+async def _finish(outbound: Outbound, by_hand: Handwritten) -> None:
+    """Both have the same time, as they wait for the same servers."""
+    await asyncio.gather(outbound.finish(seconds=_FINISH_SECONDS), by_hand.finish(seconds=_FINISH_SECONDS))
 
 
 async def _repeat(act: Callable[[], Awaitable[object]], pause: Callable[[], float]) -> None:

@@ -13,6 +13,8 @@ import pytest
 from outrider.config import Settings
 from outrider.engine import worker
 from outrider.engine.worker import Engine
+from outrider.inbox import replies
+from outrider.inbox.replies import Reply
 from outrider.kit.clock import Clock
 from outrider.kit.db import Database, execute, fetch_dicts
 from outrider.kit.guard import guarded_client
@@ -53,6 +55,40 @@ async def _lead_to_mail(database: Database, now: datetime, smtp: FaultySmtp) -> 
         await execute(db, "DELETE FROM engines")
 
 
+async def _answer_by_hand(database: Database, now: datetime, smtp: FaultySmtp) -> None:
+    """A lead got his only mail, and a person has written to him."""
+    async with database.transaction() as db:
+        world = await World.make(db, now)
+        mailbox_id = await world.mailbox(
+            smtp_host=smtp.server.host,
+            smtp_port=smtp.server.port,
+            smtp_port_type="NONE",
+            username=None,
+            imap_host=None,
+            imap_port=None,
+        )
+        campaign_id = await world.campaign([mailbox_id])
+        [mail] = await world.sent(campaign_id)
+        asked = Reply(
+            stats_id=str(mail["stats_id"]),
+            lead_id=None,
+            body="Gladly",
+            answered_id=None,
+            answered_at=None,
+            answered_body=None,
+            to_email=None,
+            to_name="",
+            cc=(),
+            bcc=(),
+            with_signature=False,
+            scheduled_at=None,
+            condition=None,
+        )
+        draft = await replies.draft_reply(db, world.user_id, campaign_id, asked, scope=None, now=now)
+        await replies.queue_reply(db, draft, (), now=now)
+        await execute(db, "DELETE FROM engines")
+
+
 async def _rows(database: Database, sql: Any) -> list[dict[str, Any]]:
     async with database.connection() as db:
         return await fetch_dicts(db, sql)
@@ -65,6 +101,27 @@ async def _until(database: Database, sql: str) -> None:
             if await _rows(database, sql):
                 return
         await asyncio.sleep(0.02)
+
+
+async def test_a_running_engine_sends_what_people_wrote(database: Database, settings: Settings, now: datetime) -> None:
+    async with running(FaultySmtp(faults({}))) as smtp:
+        await _answer_by_hand(database, now, smtp)
+        async with _engine(database, settings, now):
+            await _until(database, "SELECT FROM messages WHERE kind = 'MANUAL' AND status = 'SENT'")
+    assert [row["state"] for row in await _rows(database, "SELECT state FROM handwritten_mails")] == ["ENDED"]
+
+
+async def test_a_stop_does_not_wait_for_a_server_that_hangs_over_what_a_person_wrote(
+    database: Database, settings: Settings, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_FINISH_SECONDS", 0.1)
+    async with running(FaultySmtp(faults({"CONTENT": [SILENCE]}))) as smtp:
+        await _answer_by_hand(database, now, smtp)
+        async with _engine(database, settings, now) as stop:
+            await smtp.has_fallen_silent.wait()
+            stop()
+    [message] = await _rows(database, "SELECT status, is_doubtful FROM messages WHERE kind = 'MANUAL'")
+    assert message == {"status": "UNKNOWN", "is_doubtful": True}
 
 
 async def test_a_stop_does_not_wait_for_a_server_that_hangs(
