@@ -50,6 +50,8 @@ BODIES: dict[str, Any] = {
     "leads.update_lead": {"first_name": "Eve"},
     "leads.update_lead_anywhere": {"first_name": "Eve"},
     "leads.update_category": {"category_id": 1},
+    "leads.create_category": {"name": "Eve"},
+    "leads.change_category": {"name": "Other"},
     "blocks.delete_entry": {"id": "{block_id}"},
     "mailboxes.save_account": {"id": "{email_account_id}", "from_name": "Eve"},
     "mailboxes.update_account": {"from_name": "Eve"},
@@ -147,6 +149,7 @@ HARMLESS: dict[str, str] = {
     "campaigns.create_campaign": "makes something of the caller's own",
     "blocks.add_entries": "makes something of the caller's own",
     "mailboxes.check_credentials": "stores nothing",
+    "leads.create_category": "makes something of the caller's own",
     "mailboxes.create_tag": "makes something of the caller's own",
     "mailboxes.fetch_messages_in_bulk": "says of each account that it was not found, and answers 200",
     "mailboxes.delete_accounts": "names those that it has not found, and answers 200",
@@ -174,7 +177,10 @@ NOT_FOUND_OTHERWISE = {
 }
 """How the contract says it where it is not 404."""
 
-SHARED = {"mailboxes.list_tags": "clients see the tags of the account"}
+SHARED = {
+    "mailboxes.list_tags": "clients see the tags of the account",
+    "leads.list_categories": "clients see the categories of the account",
+}
 
 OF_ITS_OWN = {
     **VIEWS,

@@ -103,6 +103,8 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
     await post("/leads/add-domain-block-list", blocked)
     block_id = await fetch_value(db, "SELECT max(id) FROM block_list")
     tag = await post("/tags", {"name": "Cold pool"})
+    await post("/leads/categories", {"name": "Own"})
+    category_id = await fetch_value(db, "SELECT max(id) FROM categories")
     key = await post("/client/api-key", {"clientId": client_id, "keyName": f"{MARK} key"})
     return Estate(
         owner.user_id,
@@ -121,6 +123,7 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
             "webhook_id": webhook["id"],
             "block_id": block_id,
             "tag_id": tag["data"]["id"],
+            "category_id": category_id,
             "account_id": mailbox_id,
         },
     )
