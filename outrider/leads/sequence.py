@@ -49,14 +49,17 @@ async def follow_dates(db: Db, user_id: int, campaign_id: int, *, now: datetime)
     """Every lead in mid-sequence gets the date of what is now its next step.
 
     Without a step left it is COMPLETED. One that was COMPLETED only because the steps ran out goes on if the campaign
-    is ACTIVE, unless it was completed by hand, has answered or may not be mailed. A lead whose mail is on its way is
-    dated by what becomes of that mail.
+    is ACTIVE, unless it was completed by hand, has answered or may not be mailed; if its mailbox has left the campaign
+    meanwhile, it is STOPPED for that. A lead whose mail is on its way is dated by what becomes of that mail.
     """
     await execute(
         db,
         """
         WITH place AS (
             SELECT m.id, m.status, m.last_sent_at, m.hold_code,
+                   m.mailbox_id IS NULL
+                   OR EXISTS (SELECT FROM campaign_mailboxes AS cm
+                              WHERE cm.campaign_id = m.campaign_id AND cm.mailbox_id = m.mailbox_id) AS has_mailbox,
                    next.id AS step_id, next.type AS step_type,
                    CASE WHEN campaigns.count_only_sending_days AND next.delay_days > 0 AND campaigns.days <> '{}'
                         THEN (SELECT later
@@ -113,6 +116,7 @@ async def follow_dates(db: Db, user_id: int, campaign_id: int, *, now: datetime)
             SELECT id,
                    CASE WHEN step_id IS NULL THEN 'COMPLETED'
                         WHEN status = 'PAUSED' THEN 'PAUSED'
+                        WHEN status = 'COMPLETED' AND NOT has_mailbox THEN 'STOPPED'
                         ELSE 'INPROGRESS' END AS status,
                    -- a person has been told of the step already
                    hold_code IS NOT DISTINCT FROM 'MANUAL_STEP' AND step_type IS NOT DISTINCT FROM 'MANUAL' AS waits,
@@ -128,7 +132,8 @@ async def follow_dates(db: Db, user_id: int, campaign_id: int, *, now: datetime)
         UPDATE campaign_leads AS m
         SET status = planned.status,
             due_at = planned.due_at,
-            hold_reason = CASE WHEN planned.status = 'COMPLETED' THEN NULL ELSE m.hold_reason END,
+            hold_reason = CASE planned.status WHEN 'COMPLETED' THEN NULL WHEN 'STOPPED' THEN 'MAILBOX_GONE'
+                                              ELSE m.hold_reason END,
             resume_at = CASE WHEN planned.status = 'PAUSED' THEN m.resume_at END,
             hold_code = CASE WHEN planned.waits THEN m.hold_code END,
             hold_text = CASE WHEN planned.waits THEN m.hold_text END,

@@ -37,7 +37,9 @@ async def save(api: ApiClient, campaign_id: int, *steps: dict[str, Any]) -> list
 async def sent(api: ApiClient, db: Db, campaign_id: int, step_id: int, number: int, **columns: Any) -> int:
     """A lead that got this step yesterday."""
     lead_id = await add_one(api, campaign_id)
-    await mark_sent(db, campaign_id, lead_id, step_id=step_id, number=number, at=SENT_AT)
+    mailbox_id = await make.mailbox(db, api.user_id)
+    await make.attach(db, api.user_id, campaign_id, mailbox_id)
+    await mark_sent(db, campaign_id, lead_id, step_id=step_id, number=number, at=SENT_AT, mailbox_id=mailbox_id)
     await mail(db, api.user_id, campaign_id, lead_id, step_id=step_id, sent_at=SENT_AT, **columns)
     return lead_id
 
@@ -130,6 +132,18 @@ async def test_who_was_completed_for_lack_of_steps_goes_on_with_new_ones(
     await save(api, campaign_id, {"id": first}, {})
     due_at = SENT_AT + timedelta(days=3) if status == "INPROGRESS" else None
     assert await state(db, campaign_id, lead_id) == (status, due_at)
+
+
+async def test_whose_mailbox_left_before_there_were_new_steps_is_stopped_for_that(
+    api: ApiClient, db: Db, campaign_id: int
+) -> None:
+    (first,) = await save(api, campaign_id, {})
+    lead_id = await sent(api, db, campaign_id, first, 1)
+    gone = await make.mailbox(db, api.user_id)
+    await change_place(db, campaign_id, lead_id, "status = 'COMPLETED', due_at = NULL, mailbox_id = %(id)s", id=gone)
+    await save(api, campaign_id, {"id": first}, {})
+    assert await state(db, campaign_id, lead_id) == ("STOPPED", None)
+    assert (await place(db, campaign_id, lead_id))["hold_reason"] == "MAILBOX_GONE"
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,9 @@ class Run:
         for _ in range(self.story.random.choice((0, 1, 3, 6))):
             after = timedelta(seconds=self.story.random.randint(60, int(_LAST_EDIT_AFTER.total_seconds())))
             self._expect(self.world.now + after, self.users.act)
+        if self.story.happens(0.3):  # somebody who cannot make up his mind about the order of the steps
+            for day in range(1, _LAST_EDIT_AFTER.days):
+                self._expect(self.world.now + timedelta(days=day), self.users.rearrange)
         self._expect(self.world.now + _LAST_EDIT_AFTER, self.users.mend)
         self._expect(self.world.now + 2 * _LAST_EDIT_AFTER, self.users.mend)
 

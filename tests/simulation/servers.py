@@ -39,6 +39,7 @@ class Submission:
     mailbox_id: int
     step_id: int
     step_number: int
+    is_first: bool
     has_subject: bool
     address: str
     outcome: Outcome
@@ -73,6 +74,7 @@ class Servers:
             mailbox_id=attempt.mailbox_id,
             step_id=attempt.step.id,
             step_number=attempt.step.number,
+            is_first=attempt.is_first_mail,
             has_subject=False,
             address=attempt.lead.email,
             outcome=outcome,
@@ -155,14 +157,14 @@ class Servers:
         self._look_at_new_leads(made, campaign, local)
 
     def _look_at_new_leads(self, made: Submission, campaign: CampaignFacts, local: datetime) -> None:
-        if made.step_number != 1:
+        if not made.is_first:
             return
         zone = ZoneInfo(campaign.zone)
         today = [
             each
             for each in self.submissions
             if each.campaign_id == campaign.id
-            and each.step_number == 1
+            and each.is_first
             and each.is_counted
             and each.at.astimezone(zone).date() == local.date()
         ]
@@ -173,7 +175,10 @@ class Servers:
             )
 
     def _look_at_mailbox(self, made: Submission) -> None:
-        before = {each.mailbox_id for each in self.sent_to(made.campaign_lead_id)}
+        heard = [
+            each for each in self.sent_to(made.campaign_lead_id) if each.is_taken or isinstance(each.outcome, Unknown)
+        ]
+        before = {each.mailbox_id for each in heard}
         if before - {made.mailbox_id} and made.campaign_lead_id not in self._world.reallocated:
             raise Broken(5, f"{made.address} hears from another mailbox", made.address)
 

@@ -1,17 +1,20 @@
 """What the people of the account do in mid-flight: pause, resume, edit, block, delete."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from outrider.campaigns import actions as campaigns
+from outrider.campaigns import sequence
 from outrider.campaigns.models import NoMailboxes, StatusVerb
-from outrider.kit.db import Database, Db
+from outrider.campaigns.steps import list_steps
+from outrider.kit.db import Database, Db, fetch_value
 from outrider.kit.errors import Problem
 from outrider.leads import actions as leads
 from outrider.leads.blocks import actions as blocks
 from outrider.mailboxes import actions as mailboxes
 from outrider.mailboxes.store import update_daily_caps
 from tests.simulation.story import Story
-from tests.simulation.world import World, add_leads, learn_leads, random_schedule
+from tests.simulation.world import World, add_leads, learn_leads, random_schedule, random_step
 
 
 class Users:
@@ -27,6 +30,10 @@ class Users:
     async def hold(self) -> None:
         """A change that a mail must heed which is claimed and not handed over yet."""
         await self._try(self._story.random.choice(self._holding()))
+
+    async def rearrange(self) -> None:
+        """Steps change places while leads are on their way through them."""
+        await self._try(self._rearrange_a_sequence)
 
     async def _try(self, act: Callable[[Db], Awaitable[None]]) -> None:
         self._story.tell(self._world.now, f"somebody wants to {act.__name__.strip('_').replace('_', ' ')}")
@@ -58,6 +65,7 @@ class Users:
             self._resume_a_lead,
             self._change_a_cap,
             self._add_leads,
+            self._rearrange_a_sequence,
         )
 
     async def mend(self) -> None:
@@ -119,8 +127,10 @@ class Users:
     async def _pause_a_lead(self, db: Db) -> None:
         campaign_lead_id, campaign_id, lead_id, address = self._any_lead()
         await leads.pause(db, self._world.user_id, campaign_id, lead_id, client_id=None, now=self._world.now)
-        self._world.barred_leads.setdefault(campaign_lead_id, "is held by hand")
-        self._story.tell(self._world.now, f"{address} is paused in campaign {campaign_id}")
+        status = await fetch_value(db, "SELECT status FROM campaign_leads WHERE id = %(id)s", {"id": campaign_lead_id})
+        if status == "PAUSED":  # one that is through stays so, and goes on when the sequence grows
+            self._world.barred_leads.setdefault(campaign_lead_id, "is held by hand")
+        self._story.tell(self._world.now, f"{address} is {status} in campaign {campaign_id}")
 
     async def _resume_a_lead(self, db: Db) -> None:
         campaign_lead_id, campaign_id, lead_id, address = self._any_lead()
@@ -195,6 +205,20 @@ class Users:
     async def _set_cap(self, db: Db, mailbox_id: int, cap: int) -> None:
         await update_daily_caps(db, self._world.user_id, [mailbox_id], cap, now=self._world.now)
         self._world.mailboxes[mailbox_id].caps.append((self._world.now, cap))
+
+    async def _rearrange_a_sequence(self, db: Db) -> None:
+        """Steps change places, one may be taken out, another added: nobody gets one twice."""
+        dice, campaign_id, user_id = self._story.random, self._any_campaign(), self._world.user_id
+        kept = [
+            replace(random_step(dice, step.number), id=step.id) for step in await list_steps(db, user_id, campaign_id)
+        ]
+        dice.shuffle(kept)
+        if self._story.happens(0.3):
+            kept = kept[1:]
+        if not kept or self._story.happens(0.3):
+            kept.append(random_step(dice, len(kept) + 1))
+        await sequence.save(db, user_id, campaign_id, kept, client_id=None, now=self._world.now)
+        self._story.tell(self._world.now, f"campaign {campaign_id} has the steps {[draft.id for draft in kept]} now")
 
     async def _add_leads(self, db: Db) -> None:
         await add_leads(db, self._world, self._any_campaign(), self._story.random.randint(1, 3))
