@@ -158,7 +158,7 @@ async def test_who_asks_to_be_left_out_is_unsubscribed(
 
 async def test_a_refusal_is_no_unsubscribe(world: World) -> None:
     desk = await open_desk(world, categories=ALL)
-    await desk.take_in(desk.letter(text="Leave me alone, you idiots.\n"))
+    await desk.take_in(desk.letter(text="You will hear from my lawyer.\n"))
     assert (await desk.lead())["category_id"] == 4  # Do Not Contact: nobody mails him, and it counts as no unsubscribe
     assert (await world.row("leads", desk.mail["lead_id"]))["is_unsubscribed"] is True
     assert await fetch_dicts(desk.db, "SELECT * FROM unsubscribes") == []

@@ -80,10 +80,10 @@ class Run:
             await execute(
                 db,
                 """
-                SELECT setval(pg_get_serial_sequence(c.relname, 'id'), 1001, false)
-                FROM pg_class AS c
-                JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'id' AND a.attidentity <> ''
-                WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+                SELECT setval(s.seqrelid::regclass, s.seqstart, false)
+                FROM pg_sequence AS s
+                JOIN pg_class AS c ON c.oid = s.seqrelid
+                WHERE c.relnamespace = 'public'::regnamespace
                 """,
             )
 
