@@ -19,23 +19,9 @@ from outrider.analytics.rates import (
     whole_percent,
 )
 from outrider.config import ReplyRateOf
+from outrider.kit.calendar_names import DAYS, MONTHS
 from outrider.kit.replies import reply, written
 
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 _STATUSES = {
     "ACTIVE": "Active",
     "PAUSED": "Paused",
@@ -164,7 +150,7 @@ def day_rows(days: Sequence[date], counts: Mapping[int, Row], names: Mapping[str
     return [
         {
             "date": f"{day.day} {MONTHS[day.month - 1][:3]}",
-            "day_name": _DAYS[day.weekday()],
+            "day_name": DAYS[day.weekday()],
             "email_engagement_metrics": {name: counts.get(number, NOTHING)[ours] for name, ours in names.items()},
             "iso_date": day,
         }

@@ -11,23 +11,10 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from outrider.kit.calendar_names import DAYS, MONTHS
+
 Shift = Callable[[datetime], datetime]
 
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 _NOON, _EVENING = 12, 17
 _SATURDAY = 5
 
@@ -39,7 +26,7 @@ def time_of_day(local: datetime) -> str:
 
 
 def day_of_week(local: datetime) -> str:
-    return _DAYS[local.weekday()]
+    return DAYS[local.weekday()]
 
 
 # --- phrases ---------------------------------------------------------------------------------------------------------
@@ -57,7 +44,7 @@ _DISTANCE = re.compile(
     rf"(?P<sign>[+-]?)(?:in )?(?P<number>\d{{1,5}}|{'|'.join(_NUMBERS)}) (?P<unit>{_UNITS})s?"
     r"(?: (?P<end>from now|from today|later|ahead|ago|before now|earlier))?",
 )
-_NEXT = re.compile(rf"(?:(?P<which>next|this|coming|last) )?(?P<what>{'|'.join(_DAYS).lower()}|week|month|year)")
+_NEXT = re.compile(rf"(?:(?P<which>next|this|coming|last) )?(?P<what>{'|'.join(DAYS).lower()}|week|month|year)")
 _LONGEST_DAYS = 36_500
 _DAYS_OF = {"minute": 0, "hour": 0, "day": 1, "weekday": 1, "week": 7, "month": 31, "year": 366}
 
@@ -87,7 +74,7 @@ def _read_next(which: str, what: str) -> Shift | None:
     if what in _DAYS_OF:
         counts = {"next": 1, "coming": 1, "this": 0, "last": -1}
         return _shift(what, counts[which]) if which else None
-    day = [name.lower() for name in _DAYS].index(what)
+    day = [name.lower() for name in DAYS].index(what)
     if which == "last":
         return lambda local: local - timedelta(days=(local.weekday() - day - 1) % 7 + 1)
     earliest = 0 if which == "this" else 1
@@ -144,8 +131,8 @@ _TOKENS: dict[str, Callable[[datetime], str]] = {
     "YY": lambda t: f"{t.year % 100:02}",
     "Qo": lambda t: _ordinal((t.month + 2) // 3),
     "Q": lambda t: str((t.month + 2) // 3),
-    "MMMM": lambda t: _MONTHS[t.month - 1],
-    "MMM": lambda t: _MONTHS[t.month - 1][:3],
+    "MMMM": lambda t: MONTHS[t.month - 1],
+    "MMM": lambda t: MONTHS[t.month - 1][:3],
     "MM": lambda t: f"{t.month:02}",
     "Mo": lambda t: _ordinal(t.month),
     "M": lambda t: str(t.month),
@@ -155,9 +142,9 @@ _TOKENS: dict[str, Callable[[datetime], str]] = {
     "DD": lambda t: f"{t.day:02}",
     "Do": lambda t: _ordinal(t.day),
     "D": lambda t: str(t.day),
-    "dddd": lambda t: _DAYS[t.weekday()],
-    "ddd": lambda t: _DAYS[t.weekday()][:3],
-    "dd": lambda t: _DAYS[t.weekday()][:2],
+    "dddd": lambda t: DAYS[t.weekday()],
+    "ddd": lambda t: DAYS[t.weekday()][:3],
+    "dd": lambda t: DAYS[t.weekday()][:2],
     "do": lambda t: _ordinal(t.isoweekday() % 7),
     "d": lambda t: str(t.isoweekday() % 7),
     "E": lambda t: str(t.isoweekday()),

@@ -20,7 +20,7 @@ from outrider.engine.turns import Kind
 from outrider.kit.db import Db
 from outrider.mail.provider import Provider
 
-_NEVER = datetime.max.replace(tzinfo=UTC)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 _MORE_FOLLOW_UPS = 4  # so many times as many are listed where the first do not pass their gates
 _SPARE = 50  # where many may lack a value: those behind them should not wait for the next round
 
@@ -272,7 +272,7 @@ def _takers(round_: Round, queues: Queues) -> list[Pair]:
         if pair.mailbox_id in round_.mailboxes
         and pair.campaign_id in open_for_new
         and (
-            round_.opens_at[pair.key] < served_at.get(pair.mailbox_id, _NEVER)
+            round_.opens_at[pair.key] < served_at.get(pair.mailbox_id, _END_OF_TIME)
             or not _serves_follow_ups_first(round_.campaigns[pair.campaign_id])
         )
     ]

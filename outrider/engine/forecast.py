@@ -183,11 +183,10 @@ class _Foreseeing:
         while span and span.now <= since + _LONGEST and not is_complete:
             await self._note_end_of_day(span.now, is_complete=False)
             clock.move_to(span.now)
-            span = span if self._in_stretches else Span.at(span.now)
             results = await self._rehearsal.turn(span)
             is_complete = await self._note(results)
             clock.move_to(span.until)  # the turn was about all the time until then
-            span = await self._rehearsal.next_span()
+            span = await self._rehearsal.next_span(is_stretch=self._in_stretches)
             turns += 1
             if turns % _TURNS_BETWEEN_SETTLING == 0:
                 await self._scratch.settle()

@@ -25,12 +25,12 @@ async def next_moment(db: Db, engine_id: UUID, now: datetime) -> datetime | None
 
     None: nothing changes unless somebody does something.
     """
-    span = await next_span(db, engine_id, now)
+    span = await next_span(db, engine_id, now, is_stretch=False)
     return span.now if span else None
 
 
-async def next_span(db: Db, engine_id: UUID, now: datetime) -> Span | None:
-    """The same with the time from then on in which no mailbox can send twice and nothing begins or ends."""
+async def next_span(db: Db, engine_id: UUID, now: datetime, *, is_stretch: bool) -> Span | None:
+    """The same; as a stretch with the time in which no mailbox can send twice and nothing begins or ends."""
     mailboxes = {box.id: box for box in await store.list_leased_mailboxes(db, engine_id, now)}
     pairs = await store.list_pairs(db, list(mailboxes)) if mailboxes else []
     if not pairs:
@@ -65,8 +65,9 @@ async def next_span(db: Db, engine_id: UUID, now: datetime) -> Span | None:
     begins_at = min((moment for moment in moments if moment > now), default=None)
     if begins_at is None:
         return None
-    if limited or any(campaign.enable_ai_esp_matching for campaign in round_.campaigns.values()):
-        return Span.at(begins_at)  # what a mailbox may send depends on what others send meanwhile
+    is_coupled = bool(limited) or any(campaign.enable_ai_esp_matching for campaign in round_.campaigns.values())
+    if not is_stretch or is_coupled:  # what a mailbox may send depends on what others send meanwhile
+        return Span.at(begins_at)
     changes = await store.next_changes(db, round_.campaigns, mailboxes, begins_at)
     ends = [
         *changes.values(),

@@ -57,7 +57,10 @@ class Rehearsal:
         )
 
     async def turn(self, span: Span) -> list[Result]:
-        """Send what is due in this stretch, mail after mail until nothing is; returns what became of them."""
+        """Send what is due in this stretch, mail after mail until nothing is; returns what became of them.
+
+        Before it what time alone has changed; where nothing was sent, after it too: leads may have been turned down.
+        """
         await self.tend()
         results: list[Result] = []
         while claimed := await self.claim(span):
@@ -88,10 +91,10 @@ class Rehearsal:
 
     async def next_moment(self) -> datetime | None:
         """When to come back; None if nothing is left to do."""
-        span = await self.next_span()
+        span = await self.next_span(is_stretch=False)
         return span.now if span else None
 
-    async def next_span(self) -> Span | None:
-        """The same, with how long from then on every mailbox sends one mail at most."""
+    async def next_span(self, *, is_stretch: bool) -> Span | None:
+        """The same; as a stretch with how long from then on every mailbox sends one mail at most."""
         async with self._database.transaction() as db:
-            return await foresight.next_span(db, self.engine_id, self.clock.now())
+            return await foresight.next_span(db, self.engine_id, self.clock.now(), is_stretch=is_stretch)

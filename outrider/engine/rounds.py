@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from outrider.campaigns import pace
@@ -24,7 +24,6 @@ from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
 from outrider.kit.plain import plain
 
-NEVER = datetime.min.replace(tzinfo=UTC)
 MOST_MAILS = 1000  # of one round: what is claimed is to be handed over soon
 
 
@@ -99,7 +98,7 @@ class Round:
     pairs: list[Pair] = field(default_factory=list)
     ready: list[Pair] = field(default_factory=list)
     opens_at: dict[tuple[int, int], datetime] = field(default_factory=dict)
-    span: Span = field(default_factory=lambda: Span.at(NEVER))
+    span: Span = field(init=False)
     chosen_variants: dict[int, int] = field(default_factory=dict)
     picks: list["Pick"] = field(default_factory=list)
     rejected: dict[int, Hold] = field(default_factory=dict)
@@ -110,6 +109,9 @@ class Round:
     recipients: RecipientLimits = field(default_factory=RecipientLimits)
     recent_mails: dict[tuple[int, str], list[datetime]] = field(default_factory=dict)
     texts: Texts = field(default_factory=Texts)
+
+    def __post_init__(self) -> None:
+        self.span = Span.at(self.now)
 
     @property
     def is_full(self) -> bool:
