@@ -41,7 +41,7 @@ async def fetch(settings: Settings, wanted: Sequence[Wanted]) -> list[File]:
                 raise AttachmentUnreachable(url=each.url, reason="it took too long") from error
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise AttachmentUnreachable(url=each.url, reason=str(error) or type(error).__name__) from error
-            room -= len(file.content)
+            room -= file.size
             files.append(file)
     return files
 
@@ -57,7 +57,8 @@ async def _fetch(http: httpx.AsyncClient, wanted: Wanted, room: int) -> File:
                 raise AttachmentUnreachable(url=wanted.url, reason=f"the server answered {answer.status_code}")
             content = await _read(answer, wanted, room)
             kind = wanted.type or answer.headers.get("content-type", "").partition(";")[0].strip()
-            return File(wanted.name or _name_in(url), kind or "application/octet-stream", content)
+            name = wanted.name or _name_in(url)
+            return File(name, kind or "application/octet-stream", content, size=len(content))
     raise AttachmentUnreachable(url=wanted.url, reason="it leads from one address to another")
 
 

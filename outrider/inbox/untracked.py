@@ -42,7 +42,8 @@ async def list_untracked(
         f"""
         SELECT page.*, body.html, body.text,
                ARRAY(SELECT jsonb_build_object('id', file.id, 'token', file.token, 'name', file.name,
-                                               'type', file.type, 'size', file.size)
+                                               'type', file.type, 'size', file.size,
+                                               'is_kept', file.content IS NOT NULL)
                        FROM attachments AS file
                       WHERE file.message_id = page.id
                       ORDER BY file.id) AS attachments

@@ -286,7 +286,7 @@ def _untracked_reply(row: Mapping[str, Any], query: UntrackedQuery, public_url: 
             {
                 "id": str(file["id"]),
                 "charset": None,
-                "is_download_skipped": False,
+                "is_download_skipped": not file["is_kept"],
                 "created_at": row["created_at"],
                 **attachment(file, public_url),
             }

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from typing import Any, TypeVar
 
@@ -12,8 +12,9 @@ from outrider.mail.text import html_to_text, text_to_html
 MAX_TEXT = 2_000_000  # characters kept of each of the two forms
 MAX_DEPTH = 20
 MAX_PARTS = 300
-MAX_ATTACHMENTS = 100
-MAX_CONTENT = 25_000_000  # bytes of all attachments together; what is beyond is listed without its content
+MAX_ATTACHMENTS = 100  # what is beyond one of these three bounds is listed without its content
+MAX_ATTACHMENT = 20_000_000  # bytes of one
+MAX_CONTENT = 25_000_000  # bytes of all together
 MAX_NAME = 200
 
 T = TypeVar("T")
@@ -23,7 +24,8 @@ _FOR_PROGRAMS = frozenset(
     {"message/delivery-status", "message/global-delivery-status", "message/disposition-notification"}
     | {"message/feedback-report", "text/rfc822-headers", "message/global-headers"}
 )
-_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+# Nor marks of the writing direction: they make "exe.fdp" of a name that ends in "pdf.exe".
+_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Attachment:
     name: str  # safe as a file name; "" if the sender gave none
     content_type: str
     size: int  # bytes
-    content: bytes | None = field(repr=False)  # None: too large to be kept
+    content: bytes | None = field(repr=False)  # None: not kept, too large or one too many
     content_id: str | None = None
     is_inline: bool = False
 
@@ -45,13 +47,17 @@ class Body:
     attachments: tuple[Attachment, ...]
 
 
-def read_body(message: Message) -> Body:
+def read_body(message: Message, *, is_cut: bool = False) -> Body:
+    """`is_cut`: only the beginning of the message is there, so its last attachment is a fragment."""
     reader = _Reader()
     body = _in_sequence(reader.read(message, 0))
+    attachments = reader.attachments
+    if is_cut and attachments:
+        attachments[-1] = replace(attachments[-1], content=None)
     return Body(
         text=body.text[:MAX_TEXT] if body.text is not None else None,
         html=body.html[:MAX_TEXT] if body.html is not None else None,
-        attachments=tuple(reader.attachments),
+        attachments=tuple(attachments),
     )
 
 
@@ -126,10 +132,12 @@ class _Reader:
         return [piece for group in pieces for piece in group]
 
     def _attach(self, part: Message, kind: str) -> None:
-        if len(self.attachments) >= MAX_ATTACHMENTS:
-            return
         content = _embedded(part) if part.is_multipart() else part_bytes(part)
-        is_kept = self._kept_bytes + len(content) <= MAX_CONTENT
+        is_kept = (
+            len(self.attachments) < MAX_ATTACHMENTS
+            and len(content) <= MAX_ATTACHMENT
+            and self._kept_bytes + len(content) <= MAX_CONTENT
+        )
         self._kept_bytes += len(content) if is_kept else 0
         identifier = decode_header(str(part.get("Content-ID") or "")).strip("<>")
         self.attachments.append(

@@ -102,10 +102,11 @@ class Incoming:
         return self.html if self.html is not None else text_to_html(self.text or "")
 
 
-def parse(raw: bytes) -> Incoming:
+def parse(raw: bytes, *, is_cut: bool = False) -> Incoming:
+    """`is_cut`: the mail was larger, these are its first bytes."""
     message = _read(raw)
     headers = Headers((clean(name), value) for name, value in message.items() if isinstance(value, str))
-    body = read_body(message)
+    body = read_body(message, is_cut=is_cut or len(raw) > MAX_MESSAGE)
     senders = _correspondents(headers, "Sender")
     return Incoming(
         message_id=canonical(headers.get("Message-ID") or ""),

@@ -107,9 +107,9 @@ async def copy_files(db: Db, user_id: int, source_id: int, message_id: int, toke
     await execute(
         db,
         """
-        INSERT INTO attachments (user_id, message_id, token, name, type, size, content)
-        SELECT file.user_id, %(message_id)s, given.token, file.name, file.type, file.size, file.content
-          FROM (SELECT user_id, name, type, size, content, row_number() OVER (ORDER BY id) AS number
+        INSERT INTO attachments (user_id, message_id, token, name, type, size, content, content_id)
+        SELECT file.user_id, %(message_id)s, given.token, file.name, file.type, file.size, file.content, file.content_id
+          FROM (SELECT user_id, name, type, size, content, content_id, row_number() OVER (ORDER BY id) AS number
                   FROM attachments
                  WHERE user_id = %(user_id)s
                    AND message_id = %(source_id)s) AS file
@@ -198,7 +198,7 @@ async def list_files(db: Db, message_id: int) -> list[dict[str, Any]]:
     """Name, type and content of a mail's attachments, in their order."""
     return await fetch_dicts(
         db,
-        "SELECT name, type, content FROM attachments WHERE message_id = %(id)s ORDER BY id",
+        "SELECT name, type, content FROM attachments WHERE message_id = %(id)s AND content IS NOT NULL ORDER BY id",
         {"id": message_id},
     )
 

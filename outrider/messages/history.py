@@ -13,8 +13,8 @@ from outrider.kit.db import Db, fetch_all
 class HistoryItem:
     """A mail of a conversation. `step_number`: of the mail itself, of a reply that of the mail it answers.
 
-    `clicked_urls` and `attachments` (token, name, type, size) are in the order in which they came. `auto_reply` (kind,
-    return_date, replacement) is what a program said that answered.
+    `clicked_urls` and `attachments` (token, name, type, size, content_id, is_kept) are in the order in which they came.
+    `auto_reply` (kind, return_date, replacement) is what a program said that answered.
     """
 
     id: int
@@ -81,7 +81,8 @@ async def list_history(
                       GROUP BY event.details ->> 'url'
                       ORDER BY min(event.id)) AS clicked_urls,
                ARRAY(SELECT jsonb_build_object('token', file.token, 'name', file.name, 'type', file.type,
-                                               'size', file.size)
+                                               'size', file.size, 'content_id', file.content_id,
+                                               'is_kept', file.content IS NOT NULL)
                        FROM attachments AS file
                       WHERE file.message_id = mails.id
                       ORDER BY file.id) AS attachments,

@@ -43,11 +43,13 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An attachment with its content."""
+    """An attachment. Without content: one that is beyond the bounds (`mail.body`), its size is told."""
 
     name: str
     type: str
-    content: bytes
+    content: bytes | None
+    size: int = 0
+    content_id: str | None = None
 
 
 async def insert(db: Db, mail: Received, *, now: datetime) -> int | None:
@@ -128,10 +130,11 @@ async def insert_files(db: Db, user_id: int, message_id: int, files: Sequence[Fi
     await execute(
         db,
         """
-        INSERT INTO attachments (user_id, message_id, token, name, type, size, content)
-        SELECT %(user_id)s, %(message_id)s, token, name, type, length(content), content
-          FROM unnest(%(tokens)s::text[], %(names)s::text[], %(types)s::text[], %(contents)s::bytea[])
-               AS file (token, name, type, content)
+        INSERT INTO attachments (user_id, message_id, token, name, type, size, content, content_id)
+        SELECT %(user_id)s, %(message_id)s, token, name, type, coalesce(length(content), size), content, content_id
+          FROM unnest(%(tokens)s::text[], %(names)s::text[], %(types)s::text[], %(sizes)s::integer[],
+                      %(contents)s::bytea[], %(content_ids)s::text[])
+               AS file (token, name, type, size, content, content_id)
         """,
         {
             "user_id": user_id,
@@ -139,6 +142,8 @@ async def insert_files(db: Db, user_id: int, message_id: int, files: Sequence[Fi
             "tokens": [secrets.token_urlsafe(_TOKEN_BYTES) for _ in files],
             "names": [file.name for file in files],
             "types": [file.type for file in files],
+            "sizes": [file.size for file in files],
             "contents": [file.content for file in files],
+            "content_ids": [file.content_id for file in files],
         },
     )

@@ -10,7 +10,9 @@ from psycopg.types.json import Jsonb
 from outrider.engine.inbound.arrival import Reader
 from outrider.engine.inbound.intake import take_in
 from outrider.engine.survey import explain, tend
+from outrider.inbox.untracked import UntrackedFilter, list_untracked
 from outrider.kit.db import execute, fetch_dicts
+from outrider.mail import body
 from outrider.mail.parse import parse
 from outrider.messages.models import MessageBounced, ReplyReceived, UntrackedReplyReceived
 from outrider.tracking import tokens
@@ -506,6 +508,22 @@ async def test_an_answer_settles_a_mail_in_doubt(desk: Desk) -> None:
     await desk.take_in(desk.letter())
     sent = await desk.sent_mail()
     assert (sent["status"], sent["sent_at"]) == ("SENT", sent["claimed_at"])
+
+
+async def test_attachments_beyond_the_bounds_are_told_of(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "MAX_ATTACHMENT", 50)
+    letter = desk.letter(In_Reply_To=None, From="Kim <kim@orr.example>")
+    letter.add_attachment(b"x" * 60, maintype="video", subtype="mp4", filename="film.mp4")
+    letter.add_attachment(b"x" * 50, maintype="image", subtype="png", filename="logo.png", cid="<logo@orr>")
+    assert await desk.take_in(letter)
+    files = await fetch_dicts(desk.db, "SELECT name, size, content, content_id FROM attachments ORDER BY id")
+    assert [(file["name"], file["size"], file["content_id"]) for file in files] == [
+        ("film.mp4", 60, None),
+        ("logo.png", 50, "logo@orr"),
+    ]
+    assert [file["content"] for file in files] == [None, b"x" * 50]
+    _, [reply] = await list_untracked(desk.db, desk.world.user_id, UntrackedFilter(), scope=None, offset=0, limit=9)
+    assert [file["is_kept"] for file in reply["attachments"]] == [False, True]
 
 
 async def test_attachments_and_bytes_are_kept(desk: Desk) -> None:

@@ -99,6 +99,7 @@ def test_attachments_have_name_type_size_and_content() -> None:
         ('filename="C:\\\\temp\\\\a.pdf"', "C_temp_a.pdf"),
         ("filename*=utf-8''a%00b%0d%0a.pdf", "ab .pdf"),
         ("filename*=nonsense''%ff.pdf", "ÿ.pdf"),
+        ("filename*=utf-8''invoice%E2%80%AEfdp.exe", "invoice_fdp.exe"),  # a mark that turns what follows around
         ('filename=""', ""),
     ],
 )
@@ -111,6 +112,29 @@ def test_content_beyond_the_limit_is_listed_only(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(body, "MAX_CONTENT", 100)
     mail = read(multipart("mixed", attached("a", b"a" * 80), attached("b", b"b" * 80), attached("c", b"c" * 10)))
     assert [(part.size, part.content is None) for part in mail.attachments] == [(80, False), (80, True), (10, False)]
+
+
+def test_one_that_is_too_large_is_listed_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "MAX_ATTACHMENT", 50)
+    mail = read(multipart("mixed", attached("a", b"a" * 51), attached("b", b"b" * 50)))
+    assert [(part.name, part.size, part.content is None) for part in mail.attachments] == [
+        ("a", 51, True),
+        ("b", 50, False),
+    ]
+
+
+def test_of_too_many_the_rest_is_listed_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "MAX_ATTACHMENTS", 2)
+    mail = read(multipart("mixed", *(attached(name, b"x") for name in "abc")))
+    assert [part.content for part in mail.attachments] == [b"x", b"x", None]
+
+
+def test_the_last_attachment_of_a_mail_that_was_cut_is_a_fragment() -> None:
+    source = multipart("mixed", plain("see"), attached("a", b"a" * 80), attached("b", b"b" * 800)).encode()
+    whole, cut = parse(source), parse(source[:-700], is_cut=True)
+    assert [part.content is None for part in whole.attachments] == [False, False]
+    assert [(part.name, part.content is None) for part in cut.attachments] == [("a", False), ("b", True)]
+    assert cut.text == "see"
 
 
 def test_a_forwarded_message_is_an_attachment_and_not_the_text() -> None:

@@ -77,7 +77,6 @@ def _row(arrival: Arrival, kind: str, match: Match | None, *, is_ignored: bool) 
 
 def _files(incoming: Incoming) -> list[File]:
     return [
-        File(each.name or "attachment", each.content_type, each.content)
+        File(each.name or "attachment", each.content_type, each.content, size=each.size, content_id=each.content_id)
         for each in incoming.attachments
-        if each.content is not None
     ]

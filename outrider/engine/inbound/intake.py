@@ -26,12 +26,14 @@ from outrider.tracking import tokens
 _UNSUBSCRIBE_SUBJECT = re.compile(r"^\s*unsubscribe\s+(?P<token>[A-Za-z0-9_-]{20,1000})\s*$", re.IGNORECASE)
 
 
-async def take_in(db: Db, vault: Vault, reader: Reader, raw: bytes, now: datetime, *, only_matched: bool) -> bool:
+async def take_in(
+    db: Db, vault: Vault, reader: Reader, raw: bytes, now: datetime, *, only_matched: bool, is_cut: bool = False
+) -> bool:
     """Process one message; False if it was known, or is of no interest.
 
     `only_matched`: the first look at a mailbox that was in use before; only what answers a mail of ours is taken.
     """
-    arrival = Arrival(reader, raw, parse(raw), now)
+    arrival = Arrival(reader, raw, parse(raw, is_cut=is_cut), now)
     if (arrival.incoming.from_address or "").lower() == reader.address.lower():
         return False
     is_taken = await _take_report(db, arrival)
@@ -45,9 +47,9 @@ async def take_in(db: Db, vault: Vault, reader: Reader, raw: bytes, now: datetim
     return await (take_answer(db, arrival, match) if match else _take_untracked(db, arrival))
 
 
-async def keep(db: Db, reader: Reader, raw: bytes, now: datetime) -> None:
+async def keep(db: Db, reader: Reader, raw: bytes, now: datetime, *, is_cut: bool = False) -> None:
     """Keep a mail that could not be processed, for people to look at: nothing is lost."""
-    await store(db, Arrival(reader, raw, parse(raw), now), "UNTRACKED", None)
+    await store(db, Arrival(reader, raw, parse(raw, is_cut=is_cut), now), "UNTRACKED", None)
 
 
 async def _take_report(db: Db, arrival: Arrival) -> bool | None:

@@ -213,12 +213,20 @@ class Inbound:
         async with self._database.transaction() as db:
             try:
                 async with db.transaction():
-                    await take_in(db, self._vault, reading.reader, message.raw, now, only_matched=only_matched)
+                    await take_in(
+                        db,
+                        self._vault,
+                        reading.reader,
+                        message.raw,
+                        now,
+                        only_matched=only_matched,
+                        is_cut=message.is_cut,
+                    )
             except psycopg.OperationalError:
                 raise
             except Exception:  # the message is kept for people to look at, the mailbox goes on
                 log.exception("a message could not be processed", mailbox_id=reading.mailbox.id, uid=message.uid)
-                await keep(db, reading.reader, message.raw, now)
+                await keep(db, reading.reader, message.raw, now, is_cut=message.is_cut)
             if only_matched:
                 return  # a first look is remembered when it has ended, so that all of it is one
             await state.record_position(

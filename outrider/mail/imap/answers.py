@@ -31,6 +31,7 @@ class Fetched:
     flags: frozenset[str]
     raw: bytes = field(repr=False)
     size: int = 0  # as the server counts; more than `raw` has if that was cut
+    is_cut: bool = False  # `raw` is only the beginning
 
 
 def status_number(lines: Lines, name: str) -> int | None:

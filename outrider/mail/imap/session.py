@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Self
@@ -199,7 +200,7 @@ class Session:
         lines = await self._uid(
             "FETCH", _set(uids), f"(UID RFC822.SIZE FLAGS INTERNALDATE {body})", allowance=2 * expected + ALLOWANCE
         )
-        return answers.messages(lines)
+        return [replace(message, is_cut=is_cut) for message in answers.messages(lines)]
 
     async def _uid(
         self, name: str, *arguments: str, answered_by: str | None = None, allowance: int = ALLOWANCE
