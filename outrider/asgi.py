@@ -13,8 +13,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute
 
 from outrider.analytics import api as analytics
+from outrider.analytics import api_activities as activities
 from outrider.analytics import api_campaign as analytics_campaign
 from outrider.campaigns import api as campaigns
+from outrider.campaigns import api_tags as campaign_tags
 from outrider.clients import api as clients
 from outrider.config import SettingError, Settings, load_settings
 from outrider.engine import api as engine
@@ -34,6 +36,7 @@ from outrider.kit.log import set_up_logging
 from outrider.kit.openapi import add_reference
 from outrider.kit.routing import RouteTree
 from outrider.leads import api as leads
+from outrider.leads import api_reallocation as reallocation
 from outrider.leads.blocks import api as blocks
 from outrider.leads.imports import api as imports
 from outrider.mailboxes import api as mailboxes
@@ -58,7 +61,9 @@ APIS: tuple[Api, ...] = (
     live.api,
     oauth.api,
     campaigns.api,
+    campaign_tags.api,
     leads.api,
+    reallocation.api,
     blocks.api,
     imports.api,
     messages.api,
@@ -68,6 +73,7 @@ APIS: tuple[Api, ...] = (
     inbox_replies.api,
     analytics.api,
     analytics_campaign.api,
+    activities.api,
     engine.api,
     tracking.api,
     webhooks.api,

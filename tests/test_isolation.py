@@ -41,11 +41,21 @@ BODIES: dict[str, Any] = {
         "sequences": [{"seq_number": 1, "seq_delay_details": {"delay_in_days": 0}, "subject": "Hi", "email_body": "Hi"}]
     },
     "campaigns.choose_winner": {"seq_number": 1, "variant": "A"},
+    "campaigns.add_tags": {"campaign_ids": ["{campaign_id}"], "tag_ids": ["{tag_id}"]},
+    "campaigns.remove_tags": {"campaign_ids": ["{campaign_id}"], "tag_ids": ["{tag_id}"]},
+    "campaigns.add_mailboxes_by_tag": {"tag_ids": ["{tag_id}"]},
     "campaigns.add_mailboxes": {"email_account_ids": ["{email_account_id}"]},
     "campaigns.remove_mailboxes": {"email_account_ids": ["{email_account_id}"]},
     "campaigns.assign_team_member": {"teamMemberId": None},
     "leads.add_leads": {"lead_list": [{"email": "cy@<mark>.example"}]},
     "imports.start_import": "email\ncy@tarn.example\n",
+    "leads.assign_mailbox": {
+        "email_campaign_id": "{campaign_id}",
+        "email_lead_id": "{lead_id}",
+        "email_account_id": "{email_account_id}",
+        "override_lead_email_account": True,
+    },
+    "engine.send_test_mail": {"sequenceNumber": 1, "customEmailAddress": "eve@tarn.example"},
     "leads.change_lead_status": {"status": "PAUSED"},
     "leads.update_lead": {"first_name": "Eve"},
     "leads.update_lead_anywhere": {"first_name": "Eve"},
@@ -163,9 +173,12 @@ ELSEWHERE_PROVEN = {
     "mailboxes.fetch_messages": "there is no server to read from",
     "mailboxes.save_oauth_account": "there is no app of a provider",
     "messages.send_single_email": "there is no server to submit to",
+    "engine.send_test_mail": "there is no server to submit to",
 }
 
 NOT_FOUND_OTHERWISE = {
+    "campaigns.add_tags": (400, "Campaign not found - Invalid campaign_id."),
+    "campaigns.remove_tags": (400, "Campaign not found - Invalid campaign_id."),
     "analytics.show_by_date": (400, "Invalid campaign id"),
     "leads.get_lead": (200, '{"ok":true,"data":[]}'),
     "mailboxes.list_tags_of_accounts": (406, "do not belong to this user"),

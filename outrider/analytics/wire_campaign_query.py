@@ -1,14 +1,17 @@
 """What the figures of one campaign may be asked for: filters, days, moments, pages (contract: campaigns)."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from outrider.analytics.windows import ALWAYS, Days, Window, find_zone, start_of
 from outrider.analytics.wire_query import EndDay, Format, StartDay, day_of
 from outrider.campaigns.models import InvalidTimezone
+from outrider.kit.errors import Invalid
 from outrider.kit.validation import Id, Int, ListOf, Moment, Text, Wire, fault, moment, reject
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -152,3 +155,39 @@ class LeadsQuery(TableQuery):
     offset: Annotated[Int, Field(ge=0)] = Field(default=0, validation_alias=AliasChoices("offset", "skip"))
     event_time_gt: Moment | None = None
     created_at_gt: Moment | None = None
+
+
+class BadTime(Invalid):
+    """Invalid {name} format. Use YYYY-MM-DD or ISO 8601 format."""
+
+
+class ActivitiesQuery(Wire):
+    tolerates = frozenset({"client_id"})
+
+    offset: Annotated[Int, Field(ge=0)] = Field(default=0, validation_alias=AliasChoices("offset", "skip"))
+    limit: Annotated[Int, Field(ge=1, le=1000)] = 100
+    event_time_from: Text | None = None
+    event_time_to: Text | None = None
+    campaign_id: Id | None = None
+
+    @property
+    def window(self) -> Window:
+        """Both ends are inclusive; a date is its whole day, in UTC."""
+        if self.event_time_to and not self.event_time_from:
+            reject('"event_time_from" is required', key="event_time_from", source="query")
+        start = _bound("event_time_from", self.event_time_from, _start)
+        end = _bound("event_time_to", self.event_time_to, _end)
+        if start and end and end <= start:
+            message = '"event_time_to" must be larger than or equal to "ref:event_time_from"'
+            reject(message, key="event_time_to", source="query")
+        return Window(start, end)
+
+
+def _bound(name: str, given: str | None, read: Callable[[Any], date | datetime]) -> datetime | None:
+    """As the reference refuses it, in its own words."""
+    if not given:
+        return None
+    try:
+        return _instant(read(given), UTC)
+    except (PydanticCustomError, OverflowError) as error:
+        raise BadTime(name=name, extra={"status": "error"}) from error

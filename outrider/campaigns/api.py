@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from outrider.campaigns import (
     actions,
+    copies,
     review,
     sequence,
     steps,
@@ -38,6 +39,24 @@ async def create_campaign(ctx: Ctx, body: wire_settings.CampaignCreate) -> Respo
         now=ctx.now,
     )
     return reply(wire.created(campaign))
+
+
+@api.post("/campaigns/{campaign_id}/duplicate")
+async def duplicate_campaign(ctx: Ctx, campaign_id: PathId, body: wire.Duplication) -> Response:
+    """Duplicate campaign
+
+    Its steps, settings, schedule and mailboxes, as a draft; without its leads, figures and webhooks.
+    """
+    copy_id = await copies.duplicate(
+        ctx.db,
+        ctx.user_id,
+        campaign_id,
+        with_subsequences=body.duplicate_sub_sequence,
+        keeps_client=body.duplicate_client_label,
+        scope=ctx.client_id,
+        now=ctx.now,
+    )
+    return reply({"ok": True, "newCampaignId": copy_id})
 
 
 @api.get("/campaigns")

@@ -94,6 +94,18 @@ class CampaignNotFound(NotFound):
     """Campaign not found - Invalid campaign_id."""
 
 
+class UnknownCampaign(Invalid):
+    """Campaign not found - Invalid campaign_id."""
+
+
+class UnknownOriginal(NotFound):
+    """Invalid campaign Id!"""
+
+
+class UnknownTag(Invalid):
+    """Tag not found!"""
+
+
 class CampaignStopped(Conflict):
     """Campaign is stopped and cannot be restarted"""
 

@@ -56,6 +56,23 @@ async def list_campaigns(
     )
 
 
+async def list_subsequences(db: Db, user_id: int, campaign_id: int, *, client_id: int | None) -> list[Campaign]:
+    """Those of this campaign, oldest first."""
+    return await fetch_all(
+        db,
+        Campaign,
+        f"""
+        SELECT {_COLUMNS}
+        FROM campaigns
+        WHERE user_id = %(user_id)s
+          AND parent_campaign_id = %(campaign_id)s
+          AND (%(client_id)s::bigint IS NULL OR client_id = %(client_id)s)
+        ORDER BY id
+        """,  # noqa: S608 - the columns are a constant
+        {"user_id": user_id, "campaign_id": campaign_id, "client_id": client_id},
+    )
+
+
 async def find_campaign(db: Db, user_id: int, campaign_id: int, *, client_id: int | None) -> Campaign | None:
     """With the key of a client (`client_id`) only a campaign of that client."""
     return await fetch_one(
@@ -140,15 +157,29 @@ async def update_team_member(db: Db, user_id: int, campaign_id: int, person_id: 
     )
 
 
-async def insert_campaign(db: Db, user_id: int, name: str, *, client_id: int | None, now: datetime) -> int:
+async def insert_campaign(
+    db: Db,
+    user_id: int,
+    name: str,
+    *,
+    client_id: int | None,
+    parent_campaign_id: int | None = None,
+    now: datetime,
+) -> int:
     campaign_id: int = await fetch_value(
         db,
         """
-        INSERT INTO campaigns (user_id, client_id, name, status, created_at, updated_at)
-        VALUES (%(user_id)s, %(client_id)s, %(name)s, 'DRAFTED', %(now)s, %(now)s)
+        INSERT INTO campaigns (user_id, client_id, parent_campaign_id, name, status, created_at, updated_at)
+        VALUES (%(user_id)s, %(client_id)s, %(parent_campaign_id)s, %(name)s, 'DRAFTED', %(now)s, %(now)s)
         RETURNING id
         """,
-        {"user_id": user_id, "client_id": client_id, "name": name, "now": now},
+        {
+            "user_id": user_id,
+            "client_id": client_id,
+            "parent_campaign_id": parent_campaign_id,
+            "name": name,
+            "now": now,
+        },
     )
     return campaign_id
 
@@ -355,6 +386,23 @@ async def upsert_mailboxes(
         {"user_id": user_id, "campaign_id": campaign_id, "mailbox_ids": list(mailbox_ids), "now": now},
     )
     return {row["mailbox_id"]: row for row in rows}
+
+
+async def copy_mailboxes(db: Db, user_id: int, campaign_id: int, copy_id: int, *, now: datetime) -> None:
+    """Attach the mailboxes of one campaign to another one, in the same order."""
+    await execute(
+        db,
+        """
+        INSERT INTO campaign_mailboxes (user_id, campaign_id, mailbox_id, created_at, updated_at)
+        SELECT user_id, %(copy_id)s, mailbox_id, %(now)s, %(now)s
+        FROM campaign_mailboxes
+        WHERE user_id = %(user_id)s
+          AND campaign_id = %(campaign_id)s
+        ORDER BY id
+        ON CONFLICT (campaign_id, mailbox_id) DO NOTHING
+        """,
+        {"user_id": user_id, "campaign_id": campaign_id, "copy_id": copy_id, "now": now},
+    )
 
 
 async def delete_mailboxes(db: Db, user_id: int, campaign_id: int, mailbox_ids: Sequence[int]) -> list[int]:

@@ -15,6 +15,7 @@ from outrider.kit.validation import Flag, Id, Int, ListOf, LocalMoment, Text, Te
 
 UNTITLED = "Untitled Campaign"
 _LARGEST_NUMBER = 2**31 - 1
+_MOST_CAMPAIGNS = 100
 
 _VERBS = {
     "START": StatusVerb.START,
@@ -189,6 +190,26 @@ def required_ids(*lists: MailboxList) -> list[int]:
     """The ids of the first list that has any."""
     ids = next((ids for each in lists if (ids := each.ids())), None)
     return ids or reject('"email_account_ids" is required', key="email_account_ids")
+
+
+class TagChoice(Wire):
+    tolerates = frozenset({"campaign_id"})
+
+    tag_ids: Annotated[ListOf[Id], Field(min_length=1)] = Field(validation_alias=AliasChoices("tag_ids", "tag_id"))
+
+
+class CampaignTags(Wire):
+    campaign_ids: Annotated[ListOf[Id], Field(min_length=1, max_length=_MOST_CAMPAIGNS)] = Field(
+        validation_alias=AliasChoices("campaign_ids", "campaign_id")
+    )
+    tag_ids: Annotated[ListOf[Id], Field(min_length=1)] = Field(validation_alias=AliasChoices("tag_ids", "tag_id"))
+
+
+class Duplication(Wire):
+    tolerates = frozenset({"campaign_id"})
+
+    duplicate_sub_sequence: Flag = False
+    duplicate_client_label: Flag = False
 
 
 class TeamMemberChoice(Wire):

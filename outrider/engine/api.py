@@ -1,4 +1,4 @@
-"""Routes that the engine answers; no slice may import it. They are ours, the reference has none of them."""
+"""Routes that the engine answers; no slice may import it. All but the test mail are ours, not the reference's."""
 
 from typing import Annotated
 
@@ -7,15 +7,17 @@ from starlette.responses import Response
 
 from outrider.campaigns.actions import check_mailboxes
 from outrider.campaigns.store import load_campaign
-from outrider.engine import preview, wire, wire_forecast
+from outrider.engine import preview, trial_mail, wire, wire_forecast
 from outrider.engine.forecast import forecast
 from outrider.engine.recipients import RecipientLimits
 from outrider.kit.crypto import vault
-from outrider.kit.http import Api, Ctx, FreeCtx, PathId, reply
+from outrider.kit.http import Api, Caller, Ctx, FreeCtx, PathId, reply
 from outrider.kit.pagination import Page, paging
 from outrider.leads import reasons
 from outrider.leads.listing import has_leads
+from outrider.mailboxes import api_oauth
 from outrider.mailboxes.state import is_engine_running
+from outrider.messages import single
 
 api = Api()
 
@@ -43,6 +45,35 @@ async def preview_mail(ctx: Ctx, campaign_id: PathId, query: Annotated[wire.Prev
         now=ctx.now,
     )
     return reply(wire.preview(shown))
+
+
+@api.post("/campaigns/{campaign_id}/send-test-email", needs="campaigns")
+async def send_test_mail(ctx: FreeCtx, campaign_id: PathId, body: wire.TrialRequest) -> Response:
+    """Send test email
+
+    At once and outside of everything: the schedule and the limits are not asked, nothing is tracked or counted.
+    """
+    mail = await _write_test_mail(ctx, campaign_id, body)
+    if mail.mailbox.refresh_token is not None:
+        await api_oauth.refresh(ctx, mail.mailbox.id)
+        mail = await _write_test_mail(ctx, campaign_id, body)
+    await single.submit(mail.mailbox, mail.to, mail.raw, vault())
+    return reply({"ok": True, "success": True, "message": "Test email sent successfully"})
+
+
+async def _write_test_mail(ctx: Caller, campaign_id: int, body: wire.TrialRequest) -> trial_mail.TrialMail:
+    async with ctx.database.connection() as db:
+        campaign = await load_campaign(db, ctx.user_id, campaign_id, client_id=ctx.client_id)
+        return await trial_mail.write(
+            db,
+            campaign,
+            body.wanted(),
+            to=body.to,
+            client_id=ctx.client_id,
+            vault=vault(),
+            tracking_url=ctx.settings.tracking_url,
+            now=ctx.now,
+        )
 
 
 @api.get("/campaigns/{campaign_id}/why-not-sent")

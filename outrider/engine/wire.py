@@ -9,7 +9,7 @@ from outrider.campaigns.models import Campaign
 from outrider.content.text import to_text
 from outrider.engine.gates import Hold
 from outrider.engine.preview import Preview, Wanted
-from outrider.kit.validation import Id, Int, ListOf, Text, TextOrNumber, Wire
+from outrider.kit.validation import Email, Id, Int, ListOf, Text, TextOrNumber, Wire
 from outrider.leads.reasons import Group, Reason, SenderState, Why
 from outrider.leads.wire import reason_object
 from outrider.messages.models import Written
@@ -35,6 +35,25 @@ class PreviewQuery(Wire):
 
     def wanted(self) -> Wanted:
         return Wanted(self.lead_id, self.seq_number, self.variant, self.email_account_id)
+
+
+class TrialRequest(Wire):
+    tolerates = frozenset({"campaign_id"})
+
+    lead_id: Id | None = Field(default=None, validation_alias=AliasChoices("leadId", "lead_id"))
+    sequence_number: Int = Field(validation_alias=AliasChoices("sequenceNumber", "sequence_number", "seq_number"))
+    email_account_id: Id | None = Field(
+        default=None, validation_alias=AliasChoices("selectedEmailAccountId", "email_account_id")
+    )
+    to: Email | None = Field(
+        default=None, validation_alias=AliasChoices("customEmailAddress", "to", "custom_email_address")
+    )
+    variant: TextOrNumber | None = Field(
+        default=None, validation_alias=AliasChoices("variantLabel", "seq_variant_id", "variant")
+    )
+
+    def wanted(self) -> Wanted:
+        return Wanted(self.lead_id, self.sequence_number, self.variant, self.email_account_id)
 
 
 def preview(shown: Preview) -> dict[str, Any]:

@@ -213,6 +213,10 @@ class LeadNotInCampaign(NotFound):
     """Invalid request!"""
 
 
+class MailboxAssigned(Conflict):
+    """Lead already has an email account assigned"""
+
+
 class LeadListNotFound(Invalid):
     """Lead list not found"""
 

@@ -1,4 +1,4 @@
-"""Leads whose mailbox is gone, disconnected or suspended go on from the campaign's other mailboxes.
+"""Leads go on from another mailbox of their campaign: those whose own is gone, disconnected or suspended, or just one.
 
 Product behaviour 1.4, decision 30. Asked for by a person, never done by itself: such mailboxes may come back.
 """
@@ -6,10 +6,11 @@ Product behaviour 1.4, decision 30. Asked for by a person, never done by itself:
 from datetime import datetime
 
 from outrider.campaigns import actions as campaigns
-from outrider.campaigns.models import NoMailboxes
+from outrider.campaigns.models import MailboxNotAllowed, NoMailboxes
 from outrider.campaigns.store import lock_campaign
-from outrider.kit.db import Db, fetch_value
-from outrider.leads import sequence
+from outrider.kit.db import Db, execute, fetch_value
+from outrider.leads import sequence, store
+from outrider.leads.models import CampaignLead, HoldReason, LeadNotFound, MailboxAssigned
 
 
 async def reallocate(db: Db, user_id: int, campaign_id: int, *, client_id: int | None, now: datetime) -> int:
@@ -25,6 +26,54 @@ async def reallocate(db: Db, user_id: int, campaign_id: int, *, client_id: int |
         await sequence.follow_dates(db, user_id, campaign_id, now=now)
         await campaigns.reactivate(db, user_id, campaign_id, now)
     return moved
+
+
+async def assign(
+    db: Db,
+    user_id: int,
+    campaign_id: int,
+    lead_id: int,
+    mailbox_id: int,
+    *,
+    override: bool,
+    client_id: int | None,
+    now: datetime,
+) -> None:
+    """Give one lead a mailbox of its campaign for all mails that are to come; past ones keep theirs.
+
+    One that had stopped because its mailbox was gone goes on. Without `override` a mailbox that still serves is kept.
+    """
+    await lock_campaign(db, user_id, campaign_id, client_id=client_id)
+    campaign_lead_id = await store.find_campaign_lead_id(db, user_id, campaign_id, lead_id)
+    if campaign_lead_id is None:
+        raise LeadNotFound
+    campaign_lead = await store.lock_campaign_lead(db, user_id, campaign_lead_id)
+    if not await store.is_attached(db, user_id, campaign_id, mailbox_id):
+        raise MailboxNotAllowed(id=mailbox_id)
+    if not override and campaign_lead.mailbox_id is not None and await store.has_mailbox(db, campaign_lead):
+        raise MailboxAssigned
+    await _assign(db, campaign_lead, mailbox_id, now=now)
+    if campaign_lead.hold_reason is HoldReason.MAILBOX_GONE:
+        await sequence.follow_dates(db, user_id, campaign_id, now=now)
+        await campaigns.reactivate(db, user_id, campaign_id, now)
+
+
+async def _assign(db: Db, campaign_lead: CampaignLead, mailbox_id: int, *, now: datetime) -> None:
+    """A mail that waits for another try in the old mailbox is dropped by the engine and made anew for the new one."""
+    await execute(
+        db,
+        """
+        UPDATE campaign_leads
+        SET mailbox_id = %(mailbox_id)s,
+            status = CASE WHEN hold_reason = 'MAILBOX_GONE' THEN 'INPROGRESS' ELSE status END,
+            due_at = CASE WHEN hold_reason = 'MAILBOX_GONE' THEN %(now)s ELSE due_at END,
+            hold_reason = nullif(hold_reason, 'MAILBOX_GONE'),
+            updated_at = %(now)s
+        WHERE id = %(id)s
+          AND user_id = %(user_id)s
+        """,
+        {"id": campaign_lead.id, "user_id": campaign_lead.user_id, "mailbox_id": mailbox_id, "now": now},
+    )
 
 
 async def _has_sender(db: Db, user_id: int, campaign_id: int) -> bool:

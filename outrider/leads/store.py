@@ -386,6 +386,10 @@ async def has_mailbox(db: Db, campaign_lead: CampaignLead) -> bool:
     """Whether the mailbox that the lead is tied to still serves the campaign; a lead without one is free."""
     if campaign_lead.mailbox_id is None:
         return True
+    return await is_attached(db, campaign_lead.user_id, campaign_lead.campaign_id, campaign_lead.mailbox_id)
+
+
+async def is_attached(db: Db, user_id: int, campaign_id: int, mailbox_id: int) -> bool:
     return bool(
         await fetch_value(
             db,
@@ -398,11 +402,7 @@ async def has_mailbox(db: Db, campaign_lead: CampaignLead) -> bool:
                   AND mailbox_id = %(mailbox_id)s
             )
             """,
-            {
-                "user_id": campaign_lead.user_id,
-                "campaign_id": campaign_lead.campaign_id,
-                "mailbox_id": campaign_lead.mailbox_id,
-            },
+            {"user_id": user_id, "campaign_id": campaign_id, "mailbox_id": mailbox_id},
         )
     )
 

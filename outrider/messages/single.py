@@ -58,34 +58,38 @@ async def find_sender(db: Db, user_id: int, *, mailbox_id: int | None, email: st
 async def check(db: Db, mailbox: Mailbox, to: str) -> None:
     """Raise NotSent for what must not go."""
     if mailbox.is_suspended:
-        raise _not_sent("The email account is suspended.")
+        raise not_sent("The email account is suspended.")
     if not mailbox.is_smtp_success:
-        raise _not_sent(f"The email account is disconnected: {mailbox.smtp_failure_error}")
+        raise not_sent(f"The email account is disconnected: {mailbox.smtp_failure_error}")
     if await is_blocked(db, mailbox.user_id, to, client_id=mailbox.client_id, since=None):
-        raise _not_sent("The recipient is on the block list.")
+        raise not_sent("The recipient is on the block list.")
 
 
 async def send(mailbox: Mailbox, mail: SingleMail, vault: Vault, *, now: datetime) -> UUID:
     """Submit it over a connection of its own; raises NotSent with what the server said."""
-    server = servers.smtp_server(mailbox, vault)
-    if server is None:
-        raise _not_sent("The email account has no SMTP server.")
     number = uuid4()
-    outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-    submitter = Submitter()
     try:
         raw = _compose(mailbox, mail, number, now)
     except InvalidAddress as error:
-        raise _not_sent(f"An address cannot be used: {error}") from error
+        raise not_sent(f"An address cannot be used: {error}") from error
+    await submit(mailbox, mail.to, raw, vault)
+    return number
+
+
+async def submit(mailbox: Mailbox, to: str, raw: bytes, vault: Vault) -> None:
+    """Hand over what is written, at once; raises NotSent with what the server said."""
+    server = servers.smtp_server(mailbox, vault)
+    if server is None:
+        raise not_sent("The email account has no SMTP server.")
+    outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    submitter = Submitter()
     try:
-        envelope = Envelope(mailbox.from_email, (mail.to,), raw)
-        submitter.submit(server, envelope, outcome.set_result)
+        submitter.submit(server, Envelope(mailbox.from_email, (to,), raw), outcome.set_result)
         said = await outcome
     finally:
         await submitter.close()
     if not isinstance(said, Accepted):
-        raise _not_sent(said.text)
-    return number
+        raise not_sent(said.text)
 
 
 def message_id(mailbox: Mailbox, number: UUID) -> str:
@@ -116,5 +120,5 @@ def _compose(mailbox: Mailbox, mail: SingleMail, number: UUID, now: datetime) ->
     return attach(raw, mail.files)
 
 
-def _not_sent(reason: str) -> NotSent:
+def not_sent(reason: str) -> NotSent:
     return NotSent(reason, extra={"success": False})

@@ -57,7 +57,7 @@ def history_item(item: HistoryItem, *, public_url: str, plain_replies: bool = Fa
         "bcc": [],  # Bcc stands in no header: a mail with one is recorded without it
         "time": item.sent_at,
         "subject": item.subject or "",
-        "email_body": _body(item, as_plain_text=plain_replies and item.is_reply),
+        "email_body": body_of(item, as_plain_text=plain_replies and item.is_reply),
         "email_seq_number": str(item.step_number) if item.step_number else None,
         "reply_details": None,
         "attachments": [attachment(file, public_url) for file in item.attachments],
@@ -71,7 +71,7 @@ def history_item(item: HistoryItem, *, public_url: str, plain_replies: bool = Fa
     return body
 
 
-def _body(item: HistoryItem, *, as_plain_text: bool) -> str:
+def body_of(item: HistoryItem, *, as_plain_text: bool = False) -> str:
     if as_plain_text:
         return item.text if item.text is not None else html_to_text(item.html or "")
     return (item.html if item.html is not None else item.text) or ""

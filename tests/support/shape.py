@@ -43,7 +43,7 @@ def _differences(answer: Any, example: Any, place: str) -> Iterator[str]:
         for key in example.keys() & answer.keys():
             yield from _differences(answer[key], example[key], f"{place}.{key}")
     elif isinstance(example, list):
-        for number, item in enumerate(answer):
+        for number, item in enumerate(answer if example else ()):  # an empty list says nothing of its items
             yield from _differences(item, example[min(number, len(example) - 1)], f"{place}[{number}]")
     elif isinstance(example, str):
         yield from _misspellings(answer, example, place)
