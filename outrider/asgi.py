@@ -36,9 +36,12 @@ from outrider.kit.log import set_up_logging
 from outrider.kit.openapi import add_reference
 from outrider.kit.routing import RouteTree
 from outrider.leads import api as leads
+from outrider.leads import api_account as leads_of_account
 from outrider.leads import api_reallocation as reallocation
+from outrider.leads import api_tags as lead_tags
 from outrider.leads.blocks import api as blocks
 from outrider.leads.imports import api as imports
+from outrider.leads.lists import api as lists
 from outrider.mailboxes import api as mailboxes
 from outrider.mailboxes import api_live as live
 from outrider.mailboxes import api_oauth as oauth
@@ -64,6 +67,9 @@ APIS: tuple[Api, ...] = (
     campaign_tags.api,
     leads.api,
     reallocation.api,
+    leads_of_account.api,
+    lists.api,
+    lead_tags.api,
     blocks.api,
     imports.api,
     messages.api,

@@ -62,6 +62,15 @@ BODIES: dict[str, Any] = {
     "leads.update_category": {"category_id": 1},
     "leads.create_category": {"name": "Eve"},
     "leads.change_category": {"name": "Other"},
+    "lists.create_list": {"listName": "Eve"},
+    "lists.update_list": {"listName": "Eve"},
+    "lists.import_rows": {"leadList": [{"email": "cy@<mark>.example"}]},
+    "lists.assign_tags": {"listIds": ["{list_id}"], "tagIds": ["{tag_id}"]},
+    "lists.push_to_list": {"listId": "{list_id}", "leadIds": ["{leadId}"]},
+    "lists.push_campaign_to_list": {"listId": "{list_id}", "campaignId": "{campaign_id}", "allLeads": True},
+    "lists.push_to_campaign": {"campaignId": "{campaign_id}", "leadList": {"listId": "{list_id}"}},
+    "lists.push_between_lists": {"toListId": "{list_of_account}", "fromListId": "{list_id}", "action": "move"},
+    "leads.add_lead_tags": {"leadId": "{leadId}", "tagIds": ["{tag_id}"]},
     "blocks.delete_entry": {"id": "{block_id}"},
     "mailboxes.save_account": {"id": "{email_account_id}", "from_name": "Eve"},
     "mailboxes.update_account": {"from_name": "Eve"},
@@ -160,6 +169,7 @@ HARMLESS: dict[str, str] = {
     "blocks.add_entries": "makes something of the caller's own",
     "mailboxes.check_credentials": "stores nothing",
     "leads.create_category": "makes something of the caller's own",
+    "lists.create_list": "makes something of the caller's own",
     "mailboxes.create_tag": "makes something of the caller's own",
     "mailboxes.fetch_messages_in_bulk": "says of each account that it was not found, and answers 200",
     "mailboxes.delete_accounts": "names those that it has not found, and answers 200",
@@ -193,6 +203,7 @@ NOT_FOUND_OTHERWISE = {
 SHARED = {
     "mailboxes.list_tags": "clients see the tags of the account",
     "leads.list_categories": "clients see the categories of the account",
+    "leads.list_lead_tags": "clients see the tags of the account",
 }
 
 OF_ITS_OWN = {

@@ -104,6 +104,23 @@ async def find_user_id(db: Db, campaign_id: int) -> int | None:
     return user_id
 
 
+async def find_campaign_by_name(db: Db, user_id: int, name: str, *, client_id: int | None) -> int | None:
+    """The newest with exactly this name; no subsequence."""
+    campaign_id: int | None = await fetch_value(
+        db,
+        """
+        SELECT max(id)
+        FROM campaigns
+        WHERE user_id = %(user_id)s
+          AND name = %(name)s
+          AND parent_campaign_id IS NULL
+          AND (%(client_id)s::bigint IS NULL OR client_id = %(client_id)s)
+        """,
+        {"user_id": user_id, "name": name, "client_id": client_id},
+    )
+    return campaign_id
+
+
 async def lock_campaign(db: Db, user_id: int, campaign_id: int, *, client_id: int | None) -> Campaign:
     """As load_campaign; others wait with their changes of it. Leads and mails may still be added meanwhile."""
     campaign = await fetch_one(

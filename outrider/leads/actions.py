@@ -17,6 +17,7 @@ from outrider.kit.events import emit
 from outrider.leads import progress, store, unsubscribes
 from outrider.leads.blocks import actions as blocks
 from outrider.leads.blocks import store as block_store
+from outrider.leads.lists import store as lists
 from outrider.leads.models import (
     BuiltInCategory,
     CampaignLead,
@@ -145,18 +146,19 @@ async def complete_by_hand(
 async def delete_from_campaign(
     db: Db, user_id: int, campaign_id: int, lead_id: int, *, client_id: int | None, now: datetime
 ) -> None:
-    """The mails that were sent keep counting; a lead that is in no other campaign is forgotten."""
+    """The mails that were sent keep counting; a lead that is in no other campaign and in no list is forgotten."""
     await load_campaign(db, user_id, campaign_id, client_id=client_id)
-    if not await store.delete_campaign_lead(db, user_id, campaign_id, lead_id):
+    if not await store.delete_campaign_leads(db, user_id, [lead_id], campaign_id=campaign_id, client_id=client_id):
         raise LeadNotFound
-    await store.delete_lead_without_campaigns(db, user_id, lead_id, now=now)
+    await store.delete_lost_leads(db, user_id, [lead_id], now=now)
 
 
 async def delete(db: Db, user_id: int, lead_id: int, *, client_id: int | None, now: datetime) -> None:
-    """Everywhere; with the key of a client in its campaigns."""
+    """Everywhere; with the key of a client in its campaigns and lists."""
     await store.lock_lead(db, user_id, lead_id, client_id=client_id)
-    await store.delete_campaign_leads(db, user_id, lead_id, client_id=client_id)
-    await store.delete_lead_without_campaigns(db, user_id, lead_id, now=now)
+    await store.delete_campaign_leads(db, user_id, [lead_id], client_id=client_id)
+    await lists.delete_members(db, user_id, [lead_id], scope=client_id)
+    await store.delete_lost_leads(db, user_id, [lead_id], now=now)
 
 
 async def unsubscribe_from_campaign(

@@ -11,7 +11,8 @@ from outrider.kit.http import MAIN_KEY, Api, Context, Ctx, PathId, reply
 from outrider.kit.pagination import Page, paging
 from outrider.leads import actions, addition, categories, listing, reallocation, reasons, store, wire, wire_add
 from outrider.leads.emails import email_key
-from outrider.leads.models import CannotResume, DocumentedFailure, LeadListNotFound, LeadNotFound
+from outrider.leads.lists import pushes
+from outrider.leads.models import CannotResume, DocumentedFailure, LeadNotFound
 from outrider.leads.reasons import Reason
 from outrider.leads.wire import LeadId
 from outrider.mailboxes.state import is_engine_running
@@ -26,8 +27,11 @@ async def add_leads(ctx: Ctx, campaign_id: PathId, body: wire_add.AddLeads) -> R
     rows = [] if body.lead_list_ids else body.rows()
     campaign = await lock_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
     if body.lead_list_ids:
-        raise LeadListNotFound  # accounts have no lead lists yet
-    added = await addition.add(ctx.db, campaign, rows, body.rules(), now=ctx.now)
+        added = await pushes.add_lists(
+            ctx.db, campaign, body.lead_list_ids, body.rules(), scope=ctx.client_id, now=ctx.now
+        )
+    else:
+        added = await addition.add(ctx.db, campaign, rows, body.rules(), now=ctx.now)
     return reply(wire_add.added(added, with_lead_ids=body.wants_lead_ids))
 
 
@@ -39,13 +43,12 @@ async def list_campaign_leads(
     page: Annotated[Page, Depends(paging(max=100))],
 ) -> Response:
     """List all leads by Campaign ID"""
-    campaign = await load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
+    await load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)
     total, rows = await listing.list_campaign_leads(
         ctx.db,
         ctx.user_id,
         campaign_id,
         query.filter(),
-        campaign_client_id=campaign.client_id,
         offset=page.offset,
         limit=page.limit,
     )

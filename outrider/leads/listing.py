@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from outrider.kit.db import Db, fetch_dicts, fetch_value
 from outrider.leads.models import LeadStatus
+from outrider.leads.store import VISIBLE
 
 _LEAD = """
     leads.id AS lead_id, leads.email, leads.first_name, leads.last_name, leads.phone_number, leads.company_name,
@@ -27,41 +28,39 @@ class LeadFilter:
 
 
 # Campaign mails have a step; the index on (campaign lead, step) finds those of one lead.
-_MATCHES = """
-    m.user_id = %(user_id)s
-    AND m.campaign_id = %(campaign_id)s
+_MAIL: LiteralString = (
+    "EXISTS (SELECT FROM messages AS mail WHERE mail.campaign_lead_id = m.id AND mail.step_id IS NOT NULL AND "
+)
+EMAIL_STATUSES: dict[str, LiteralString] = {
+    "is_opened": _MAIL + "mail.first_opened_at IS NOT NULL)",
+    "is_clicked": _MAIL + "mail.first_clicked_at IS NOT NULL)",
+    "is_replied": _MAIL + "mail.first_replied_at IS NOT NULL)",
+    "is_bounced": _MAIL + "mail.bounce_kind IN ('HARD', 'SOFT'))",
+    "is_accepted": _MAIL + "mail.sent_at IS NOT NULL AND mail.bounced_at IS NULL)",
+    "not_replied": "m.last_reply_at IS NULL AND " + _MAIL + "mail.sent_at IS NOT NULL)",
+    "is_sender_bounced": "m.category_id = 9",
+    "is_spam": """
+        EXISTS (SELECT FROM messages AS complaint
+                WHERE complaint.campaign_lead_id = m.id
+                  AND complaint.kind = 'COMPLAINT')
+    """,
+    "is_unsubscribed": """
+        (m.is_unsubscribed
+         OR EXISTS (SELECT FROM leads AS person
+                    JOIN campaigns AS theirs ON theirs.id = m.campaign_id
+                    WHERE person.id = m.lead_id
+                      AND (person.is_unsubscribed OR theirs.client_id = ANY(person.unsubscribed_client_ids))))
+    """,
+}
+"""Of a lead in a campaign (`m`), by the words of the wire (contract: leads, List all leads)."""
+
+_MATCHES: LiteralString = """
+    m.campaign_id = %(campaign_id)s
     AND (%(status)s::text IS NULL OR m.status = %(status)s)
     AND (%(category_id)s::bigint IS NULL OR m.category_id = %(category_id)s)
     AND (%(created_after)s::timestamptz IS NULL OR m.created_at > %(created_after)s)
     AND (%(sent_after)s::timestamptz IS NULL OR m.last_sent_at > %(sent_after)s)
     AND (%(active_after)s::timestamptz IS NULL OR greatest(m.last_sent_at, m.last_reply_at) > %(active_after)s)
-    AND CASE %(email_status)s::text
-            WHEN 'is_unsubscribed' THEN m.is_unsubscribed
-                OR EXISTS (SELECT FROM leads
-                           WHERE leads.id = m.lead_id
-                             AND (leads.is_unsubscribed
-                                  OR leads.unsubscribed_client_ids @> ARRAY[%(campaign_client_id)s::bigint]))
-            WHEN 'is_sender_bounced' THEN m.category_id = 9
-            WHEN 'is_spam' THEN EXISTS (SELECT FROM messages AS complaint
-                                        WHERE complaint.campaign_lead_id = m.id
-                                          AND complaint.kind = 'COMPLAINT')
-            WHEN 'not_replied' THEN m.last_reply_at IS NULL
-                AND EXISTS (SELECT FROM messages AS mail
-                            WHERE mail.campaign_lead_id = m.id
-                              AND mail.step_id IS NOT NULL
-                              AND mail.sent_at IS NOT NULL)
-            ELSE %(email_status)s::text IS NULL
-                OR EXISTS (SELECT FROM messages AS mail
-                           WHERE mail.campaign_lead_id = m.id
-                             AND mail.step_id IS NOT NULL
-                             AND CASE %(email_status)s::text
-                                     WHEN 'is_opened' THEN mail.first_opened_at IS NOT NULL
-                                     WHEN 'is_clicked' THEN mail.first_clicked_at IS NOT NULL
-                                     WHEN 'is_replied' THEN mail.first_replied_at IS NOT NULL
-                                     WHEN 'is_bounced' THEN mail.bounce_kind IN ('HARD', 'SOFT')
-                                     WHEN 'is_accepted' THEN mail.sent_at IS NOT NULL AND mail.bounced_at IS NULL
-                                 END)
-        END
 """
 
 
@@ -71,7 +70,6 @@ async def list_campaign_leads(
     campaign_id: int,
     only: LeadFilter,
     *,
-    campaign_client_id: int | None,
     offset: int,
     limit: int | None,
 ) -> tuple[int, list[dict[str, Any]]]:
@@ -79,22 +77,22 @@ async def list_campaign_leads(
     params = {
         "user_id": user_id,
         "campaign_id": campaign_id,
-        "campaign_client_id": campaign_client_id,
         "status": only.status,
         "category_id": only.category_id,
         "created_after": only.created_after,
         "sent_after": only.sent_after,
         "active_after": only.active_after,
-        "email_status": only.email_status,
         "offset": offset,
         "limit": limit,
     }
+    matches = _MATCHES if only.email_status is None else f"{_MATCHES} AND {EMAIL_STATUSES[only.email_status]}"
     total: int = await fetch_value(
         db,
         f"""
         SELECT count(*)
         FROM campaign_leads AS m
-        WHERE {_MATCHES}
+        WHERE m.user_id = %(user_id)s
+          AND {matches}
         """,  # noqa: S608 - constants
         params,
     )
@@ -105,7 +103,8 @@ async def list_campaign_leads(
         FROM (
             SELECT m.id, m.lead_id AS of_lead_id, m.category_id, m.status, m.created_at
             FROM campaign_leads AS m
-            WHERE {_MATCHES}
+            WHERE m.user_id = %(user_id)s
+              AND {matches}
             ORDER BY m.id
             OFFSET %(offset)s
             LIMIT %(limit)s
@@ -137,18 +136,16 @@ async def list_account_leads(
         "offset": offset,
         "limit": limit,
     }
-    matches = """
-        leads.user_id = %(user_id)s
+    matches = f"""
+        {VISIBLE}
         AND (%(created_after)s::timestamptz IS NULL OR leads.created_at > %(created_after)s)
         AND (%(email)s::text IS NULL OR leads.email = %(email)s)
-        AND (%(client_id)s::bigint IS NULL OR EXISTS (
-                SELECT
-                FROM campaign_leads AS m
-                JOIN campaigns ON campaigns.id = m.campaign_id
-                WHERE m.lead_id = leads.id
-                  AND campaigns.client_id = %(client_id)s))
     """
-    total: int = await fetch_value(db, f"SELECT count(*) FROM leads WHERE {matches}", params)  # noqa: S608 - constants
+    total: int = await fetch_value(
+        db,
+        f"SELECT count(*) FROM leads WHERE leads.user_id = %(user_id)s AND {matches}",  # noqa: S608 - constants
+        params,
+    )
     rows = await fetch_dicts(
         db,
         f"""
@@ -168,7 +165,8 @@ async def list_account_leads(
         FROM (
             SELECT {_LEAD}
             FROM leads
-            WHERE {matches}
+            WHERE leads.user_id = %(user_id)s
+              AND {matches}
             ORDER BY leads.id
             OFFSET %(offset)s
             LIMIT %(limit)s

@@ -217,8 +217,8 @@ class MailboxAssigned(Conflict):
     """Lead already has an email account assigned"""
 
 
-class LeadListNotFound(Invalid):
-    """Lead list not found"""
+class TagMappingNotFound(NotFound):
+    """Tag mapping not found - Invalid tagMappingId."""
 
 
 class EmailTaken(Conflict):

@@ -1,6 +1,6 @@
 """SQL on leads and on leads in campaigns, one at a time. Lists are in `listing`, adding many in `addition`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from outrider.leads.models import (
     StepAhead,
 )
 
-_LEAD = """
+LEAD_COLUMNS = """
     leads.id, leads.user_id, leads.email, leads.domain, leads.first_name, leads.last_name, leads.phone_number,
     leads.company_name, leads.website, leads.location, leads.linkedin_profile, leads.company_url, leads.custom_fields,
     leads.is_unsubscribed, leads.unsubscribed_client_ids, leads.created_at, leads.updated_at
@@ -30,15 +30,20 @@ _CAMPAIGN_LEAD = """
     m.is_unsubscribed, m.category_id, m.is_category_set_by_hand, m.revenue, m.block_list_ignored_until,
     m.bounces_ignored_until, m.hold_code, m.hold_text, m.hold_until, m.created_at, m.updated_at
 """
-# The key of a client sees a lead only through the campaigns of that client (contract: clients).
-_VISIBLE = """
+# The key of a client sees a lead only through the campaigns and lists of that client (contract: clients).
+VISIBLE = """
     leads.user_id = %(user_id)s
-    AND (%(client_id)s::bigint IS NULL OR EXISTS (
-            SELECT
-            FROM campaign_leads
-            JOIN campaigns ON campaigns.id = campaign_leads.campaign_id
-            WHERE campaign_leads.lead_id = leads.id
-              AND campaigns.client_id = %(client_id)s))
+    AND (%(client_id)s::bigint IS NULL
+         OR EXISTS (SELECT
+                    FROM campaign_leads
+                    JOIN campaigns ON campaigns.id = campaign_leads.campaign_id
+                    WHERE campaign_leads.lead_id = leads.id
+                      AND campaigns.client_id = %(client_id)s)
+         OR EXISTS (SELECT
+                    FROM lead_list_members
+                    JOIN lead_lists ON lead_lists.id = lead_list_members.list_id
+                    WHERE lead_list_members.lead_id = leads.id
+                      AND lead_lists.client_id = %(client_id)s))
 """
 
 
@@ -47,10 +52,10 @@ async def find_lead(db: Db, user_id: int, lead_id: int, *, client_id: int | None
         db,
         Lead,
         f"""
-        SELECT {_LEAD}
+        SELECT {LEAD_COLUMNS}
         FROM leads
         WHERE leads.id = %(id)s
-          AND {_VISIBLE}
+          AND {VISIBLE}
         """,  # noqa: S608 - constants
         {"user_id": user_id, "id": lead_id, "client_id": client_id},
     )
@@ -61,10 +66,10 @@ async def find_lead_by_email(db: Db, user_id: int, email: str, *, client_id: int
         db,
         Lead,
         f"""
-        SELECT {_LEAD}
+        SELECT {LEAD_COLUMNS}
         FROM leads
         WHERE leads.email = %(email)s
-          AND {_VISIBLE}
+          AND {VISIBLE}
         """,  # noqa: S608 - constants
         {"user_id": user_id, "email": email, "client_id": client_id},
     )
@@ -75,10 +80,10 @@ async def lock_lead(db: Db, user_id: int, lead_id: int, *, client_id: int | None
         db,
         Lead,
         f"""
-        SELECT {_LEAD}
+        SELECT {LEAD_COLUMNS}
         FROM leads
         WHERE leads.id = %(id)s
-          AND {_VISIBLE}
+          AND {VISIBLE}
         FOR NO KEY UPDATE
         """,  # noqa: S608 - constants
         {"user_id": user_id, "id": lead_id, "client_id": client_id},
@@ -168,6 +173,21 @@ async def list_lead_ids(db: Db, user_id: int, *, campaign_lead_id: int | None, e
         ORDER BY id
         """,
         {"user_id": user_id, "campaign_lead_id": campaign_lead_id, "email": email},
+    )
+    return [row["id"] for row in rows]
+
+
+async def list_ids_by_email(db: Db, user_id: int, emails: Sequence[str]) -> list[int]:
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT id
+        FROM leads
+        WHERE user_id = %(user_id)s
+          AND email = ANY(%(emails)s)
+        ORDER BY id
+        """,
+        {"user_id": user_id, "emails": list(emails)},
     )
     return [row["id"] for row in rows]
 
@@ -440,48 +460,52 @@ async def update_lead(
     )
 
 
-async def delete_campaign_lead(db: Db, user_id: int, campaign_id: int, lead_id: int) -> bool:
-    """Take the lead out of the campaign; whether it was in it. Its mails stay and count."""
-    return bool(
-        await execute(
-            db,
-            """
-            DELETE FROM campaign_leads
-            WHERE user_id = %(user_id)s
-              AND campaign_id = %(campaign_id)s
-              AND lead_id = %(lead_id)s
-            """,
-            {"user_id": user_id, "campaign_id": campaign_id, "lead_id": lead_id},
-        )
-    )
+async def delete_campaign_leads(
+    db: Db,
+    user_id: int,
+    lead_ids: Sequence[int],
+    *,
+    client_id: int | None,
+    campaign_id: int | None = None,
+    but: int | None = None,
+) -> int:
+    """Take leads out of this campaign, or out of all except `but`; with the key of a client out of that client's.
 
-
-async def delete_campaign_leads(db: Db, user_id: int, lead_id: int, *, client_id: int | None) -> None:
-    """Take the lead out of all campaigns, with the key of a client out of that client's."""
-    await execute(
+    Returns out of how many. Their mails stay and count.
+    """
+    return await execute(
         db,
         """
         DELETE FROM campaign_leads AS m
         USING campaigns
         WHERE m.user_id = %(user_id)s
-          AND m.lead_id = %(lead_id)s
+          AND m.lead_id = ANY(%(lead_ids)s)
           AND campaigns.id = m.campaign_id
+          AND (%(campaign_id)s::bigint IS NULL OR m.campaign_id = %(campaign_id)s)
+          AND (%(but)s::bigint IS NULL OR m.campaign_id <> %(but)s)
           AND (%(client_id)s::bigint IS NULL OR campaigns.client_id = %(client_id)s)
         """,
-        {"user_id": user_id, "lead_id": lead_id, "client_id": client_id},
+        {
+            "user_id": user_id,
+            "lead_ids": list(lead_ids),
+            "campaign_id": campaign_id,
+            "but": but,
+            "client_id": client_id,
+        },
     )
 
 
-async def delete_lead_without_campaigns(db: Db, user_id: int, lead_id: int, *, now: datetime) -> None:
-    """Forget a person who is in no campaign; that he or she wants no mail stays known (decision 33)."""
+async def delete_lost_leads(db: Db, user_id: int, lead_ids: Sequence[int], *, now: datetime) -> None:
+    """Forget people who are in no campaign and in no list; who of them wants no mail stays known (decision 33)."""
     await execute(
         db,
         """
         WITH gone AS (
             DELETE FROM leads
-            WHERE id = %(id)s
+            WHERE id = ANY(%(ids)s)
               AND user_id = %(user_id)s
               AND NOT EXISTS (SELECT FROM campaign_leads WHERE campaign_leads.lead_id = leads.id)
+              AND NOT EXISTS (SELECT FROM lead_list_members WHERE lead_list_members.lead_id = leads.id)
             RETURNING user_id, email, is_unsubscribed
         )
         INSERT INTO unsubscribes (user_id, email, client_id, created_at)
@@ -490,7 +514,7 @@ async def delete_lead_without_campaigns(db: Db, user_id: int, lead_id: int, *, n
         WHERE is_unsubscribed
         ON CONFLICT DO NOTHING
         """,
-        {"id": lead_id, "user_id": user_id, "now": now},
+        {"ids": list(lead_ids), "user_id": user_id, "now": now},
     )
 
 

@@ -4,13 +4,14 @@ Rows are read by hand, not by pydantic: 350 rows with twelve fields each are the
 is found again by `_problem`, slowly and in the order of the reference.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 
 from pydantic import AliasChoices, Field
 from pydantic.alias_generators import to_camel
 
 from outrider.kit.validation import Flag, Id, ListOf, StrictWire, decoded, reject
-from outrider.leads.addition import Addition, NewLead, Rules, Verdict
+from outrider.leads.judging import Addition, NewLead, Rules, Verdict
 from outrider.leads.models import LEAD_FIELDS
 from outrider.leads.wire import MAX_CUSTOM_FIELDS, custom_field_problem
 
@@ -78,7 +79,12 @@ class AddLeads(StrictWire):
         """The leads as given; raises for the first one that is malformed. A bad address is counted later."""
         if self.lead_list is None:
             reject('"lead_list" is required', key="lead_list")
-        return [_row(item) or _refuse(item, position) for position, item in enumerate(self.lead_list)]
+        return read_rows(self.lead_list, name="lead_list")
+
+
+def read_rows(items: Sequence[Any], *, name: str) -> list[NewLead]:
+    """The leads of a list that is called so; raises for the first one that is malformed."""
+    return [_row(item) or _refuse(item, f"{name}[{position}]") for position, item in enumerate(items)]
 
 
 def _row(item: Any) -> NewLead | None:
@@ -127,9 +133,9 @@ def _text(value: Any, name: str) -> str | None:
     return None
 
 
-def _refuse(item: Any, position: int) -> NoReturn:
+def _refuse(item: Any, path: str) -> NoReturn:
     where, what = _problem(item)
-    reject(f'"lead_list[{position}]{where}" {what}', key=f"lead_list.{position}{where}")
+    reject(f'"{path}{where}" {what}', key=f"{path.replace('[', '.').replace(']', '')}{where}")
 
 
 def _problem(item: Any) -> tuple[str, str]:

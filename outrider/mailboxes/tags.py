@@ -46,6 +46,12 @@ async def list_tags(db: Db, user_id: int) -> list[Tag]:
     )
 
 
+async def check_tags(db: Db, user_id: int, tag_ids: Sequence[int]) -> None:
+    """Raises for a tag that the account does not have."""
+    if not set(tag_ids) <= {tag.id for tag in await list_tags(db, user_id)}:
+        raise TagNotFound
+
+
 async def find_or_create(db: Db, user_id: int, name: str, color: str, *, now: datetime) -> Tag:
     """The tag with that name as it is, in whatever case it is written, or a new one."""
     tag = await fetch_one(

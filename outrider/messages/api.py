@@ -36,6 +36,20 @@ async def get_message_history(
     )
 
 
+@api.get("/leads/{lead_map_id}/sequence-details")
+async def get_sequence_details(ctx: Ctx, lead_map_id: PathId, query: Annotated[wire.StepsQuery, Query()]) -> Response:
+    """Lead sequence details
+
+    The id is that of the lead in the campaign.
+    """
+    steps = await history.list_steps(
+        ctx.db, ctx.user_id, lead_map_id, campaign_id=query.campaign_id, client_id=ctx.client_id
+    )
+    if steps is None:
+        raise LeadNotFound
+    return reply(wire.sequence_details(steps))
+
+
 @api.post("/campaigns/{campaign_id}/message-history-for-leads/bbfbdsFGHlBr76ruhjvh6fhHL", needs=ANY_KEY)
 async def list_message_histories(
     ctx: Ctx, campaign_id: PathId, query: Annotated[wire.BulkQuery, Query()], body: wire.BulkBody

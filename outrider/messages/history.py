@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from outrider.kit.db import Db, fetch_all
+from outrider.kit.db import Db, fetch_all, fetch_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,53 @@ async def list_history(
          ORDER BY mails.sent_at, mails.id
         """,
         {"user_id": user_id, "campaign_lead_ids": list(campaign_lead_ids), "after": after},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SentStep:
+    """A mail of the sequence, sent or on its way."""
+
+    step_id: int
+    status: str
+    sent_at: datetime | None
+    bounce_reason: str | None
+    reply_text: str | None
+    retry_at: datetime | None
+
+
+async def list_steps(
+    db: Db, user_id: int, campaign_lead_id: int, *, campaign_id: int | None, client_id: int | None
+) -> list[SentStep] | None:
+    """The mails of the sequence that a lead has got or is getting, oldest first; None if there is no such place."""
+    found = await fetch_value(
+        db,
+        """
+        SELECT m.id
+          FROM campaign_leads AS m
+          JOIN campaigns ON campaigns.id = m.campaign_id
+         WHERE m.user_id = %(user_id)s
+           AND m.id = %(id)s
+           AND (%(campaign_id)s::bigint IS NULL OR m.campaign_id = %(campaign_id)s)
+           AND (%(client_id)s::bigint IS NULL OR campaigns.client_id = %(client_id)s)
+        """,
+        {"user_id": user_id, "id": campaign_lead_id, "campaign_id": campaign_id, "client_id": client_id},
+    )
+    if found is None:
+        return None
+    return await fetch_all(
+        db,
+        SentStep,
+        """
+        SELECT mail.step_id, mail.status, mail.sent_at, mail.bounce_reason, mail.reply_text, dispatches.retry_at
+          FROM messages AS mail
+          LEFT JOIN dispatches ON dispatches.message_id = mail.id
+         WHERE mail.user_id = %(user_id)s
+           AND mail.campaign_lead_id = %(id)s
+           AND mail.step_id IS NOT NULL
+         ORDER BY coalesce(mail.sent_at, mail.created_at), mail.id
+        """,
+        {"user_id": user_id, "id": campaign_lead_id},
     )
 
 

@@ -8,7 +8,7 @@ from pydantic import AliasChoices, Field
 
 from outrider.kit.validation import Flag, Id, ListOf, Moment, Wire
 from outrider.mail.text import html_to_text
-from outrider.messages.history import HistoryItem
+from outrider.messages.history import HistoryItem, SentStep
 
 
 class HistoryQuery(Wire):
@@ -22,6 +22,10 @@ class HistoryQuery(Wire):
 
 class BulkQuery(Wire):
     event_time_gt: Moment | None = None
+
+
+class StepsQuery(Wire):
+    campaign_id: Id | None = Field(default=None, validation_alias="campaignId")
 
 
 class BulkBody(Wire):
@@ -39,6 +43,48 @@ def history(
         "from": _mailbox(items),
         "to": email if items else None,
     }
+
+
+def sequence_details(steps: Sequence[SentStep]) -> dict[str, Any]:
+    return {
+        "ok": True,
+        "message": "Lead sequence details fetched successfully",
+        "data": [
+            {
+                "status": _STEP_STATUSES[step.status],
+                "sent_time": step.sent_at,
+                "status_message": _status_message(step),
+                "email_campaign_seq_id": step.step_id,
+            }
+            for step in steps
+        ],
+    }
+
+
+# A mail that the recipient's side refused or returned has failed for whoever asks about one lead.
+_STEP_STATUSES = {
+    "QUEUED": "SCHEDULED",
+    "SENT": "SENT",
+    "BOUNCED": "FAILED",
+    "FAILED": "FAILED",
+    "UNKNOWN": "FAILED",
+}
+
+
+def _status_message(step: SentStep) -> str:
+    match step.status:
+        case "SENT":
+            return "Message sent successfully!"
+        case "QUEUED" if step.retry_at is not None:
+            return f"The recipient's mail server asked to try again later: {step.reply_text or 'no reason was given'}"
+        case "QUEUED":
+            return "Message is being sent"
+        case "BOUNCED":
+            return f"Message bounced: {step.bounce_reason or step.reply_text or 'no reason was given'}"
+        case "UNKNOWN":
+            return "It is not known whether the message was sent: the connection broke while it was handed over"
+        case _:
+            return step.reply_text or "Message could not be sent"
 
 
 def _mailbox(items: Sequence[HistoryItem]) -> str | None:

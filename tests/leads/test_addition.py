@@ -5,7 +5,8 @@ import random
 
 from outrider.campaigns.store import lock_campaign
 from outrider.kit.db import Database, Db, fetch_value
-from outrider.leads.addition import Addition, NewLead, Rules, Verdict, add
+from outrider.leads.addition import add
+from outrider.leads.judging import Addition, NewLead, Rules, Verdict
 from tests.support import make
 from tests.support.client import fresh_account
 from tests.support.make import NOW

@@ -16,7 +16,7 @@ from outrider.campaigns.models import StatusVerb, StepDraft, StepType, VariantDi
 from outrider.campaigns.store import lock_campaign
 from outrider.kit.db import Db, fetch_dicts
 from outrider.leads import addition
-from outrider.leads.addition import NewLead, Rules
+from outrider.leads.judging import NewLead, Rules
 from tests.simulation.story import Story
 from tests.support import make
 from tests.support.client import fresh_account

@@ -103,6 +103,7 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
     await post("/leads/add-domain-block-list", blocked)
     block_id = await fetch_value(db, "SELECT max(id) FROM block_list")
     tag = await post("/tags", {"name": "Cold pool"})
+    list_id, list_of_account, tag_mapping_id = await _gather(db, owner, client_id, lead_id, tag["data"]["id"])
     await post("/leads/categories", {"name": "Own"})
     category_id = await fetch_value(db, "SELECT max(id) FROM categories")
     key = await post("/client/api-key", {"clientId": client_id, "keyName": f"{MARK} key"})
@@ -125,8 +126,28 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
             "tag_id": tag["data"]["id"],
             "category_id": category_id,
             "account_id": mailbox_id,
+            "list_id": list_id,
+            "list_of_account": list_of_account,
+            "tagMappingId": tag_mapping_id,
         },
     )
+
+
+async def _gather(db: Db, owner: ApiClient, client_id: int, lead_id: int, tag_id: int) -> tuple[int, int, int]:
+    """Two lists with the lead and a tag, the first of them the client's; returns them and the id of the lead's tag."""
+    list_ids = []
+    for owned_by in (client_id, None):
+        made = await owner.post("/lead-list", json={"listName": f"{MARK} list"})
+        list_ids.append(int(made.json()["data"]["id"]))
+        await execute(
+            db,
+            "UPDATE lead_lists SET client_id = %(client_id)s WHERE id = %(id)s",
+            {"client_id": owned_by, "id": list_ids[-1]},
+        )
+        await owner.post(f"/lead-list/{list_ids[-1]}/import", json={"leads": [{"email": f"ada@{MARK}.example"}]})
+        await owner.post("/lead-list/assign-tags", json={"listIds": list_ids[-1], "tagIds": tag_id})
+    await owner.post("/crm/leads/tags", json={"leadId": lead_id, "tagIds": tag_id})
+    return list_ids[0], list_ids[1], int(await fetch_value(db, "SELECT max(id) FROM lead_tags"))
 
 
 async def _converse(db: Db, owner: ApiClient, lead_map_id: int, mailbox_id: int) -> int:

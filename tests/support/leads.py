@@ -62,7 +62,14 @@ async def change_place(db: Db, campaign_id: int, lead_id: int, assignment: Liter
 
 
 async def mail(
-    db: Db, user_id: int, campaign_id: int, lead_id: int, *, step_id: int | None, sent_at: datetime = NOW, **given: Any
+    db: Db,
+    user_id: int,
+    campaign_id: int,
+    lead_id: int,
+    *,
+    step_id: int | None,
+    sent_at: datetime | None = NOW,
+    **given: Any,
 ) -> int:
     """A mail of the campaign that was sent to the lead; other columns of `messages` by name."""
     map_id = (await place(db, campaign_id, lead_id))["id"]
@@ -83,7 +90,7 @@ async def mail(
         "to_email": "ada@hexly.io",
         "subject": "Quick idea",
         "sent_at": sent_at,
-        "created_at": sent_at,
+        "created_at": sent_at or NOW,
         **given,
     }
     columns = ", ".join(values)

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from outrider.campaigns.store import load_campaign
 from outrider.kit.db import Db
-from outrider.leads.addition import Rules
 from outrider.leads.imports import store
 from outrider.leads.imports.columns import match_columns
 from outrider.leads.imports.jobs import enqueue_import
 from outrider.leads.imports.models import UnreadableTable
 from outrider.leads.imports.table import read_table
+from outrider.leads.judging import Rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from outrider.leads.addition import NewLead
 from outrider.leads.emails import email_key
 from outrider.leads.imports.models import UnreadableTable
 from outrider.leads.imports.table import Row, Table
+from outrider.leads.judging import NewLead
 from outrider.leads.models import LEAD_FIELDS
 
 EMAIL = "email"

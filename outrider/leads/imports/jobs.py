@@ -13,11 +13,11 @@ from outrider.kit.db import Db
 from outrider.kit.jobs import JobContext, enqueue, job
 from outrider.kit.log import get_logger
 from outrider.leads import addition
-from outrider.leads.addition import Rules, Verdict
 from outrider.leads.imports import store
 from outrider.leads.imports.columns import LeadReader
 from outrider.leads.imports.models import ImportStatus, LeadImport, UnreadableTable
 from outrider.leads.imports.table import Row, read_table
+from outrider.leads.judging import Rules, Verdict
 
 log = get_logger("leads")
 

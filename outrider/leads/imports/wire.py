@@ -6,10 +6,10 @@ from pydantic import AfterValidator, AliasChoices, Field
 
 from outrider.kit.exchange import Exchange
 from outrider.kit.validation import Flag, JsonObject, Text, Wire, fault, reject
-from outrider.leads.addition import Rules, Verdict
 from outrider.leads.imports.actions import Source
 from outrider.leads.imports.jobs import TOO_LONG
 from outrider.leads.imports.models import LeadImport
+from outrider.leads.judging import Rules, Verdict
 from outrider.leads.wire_add import reason_of
 
 _DEFAULT_NAME = "leads.csv"
