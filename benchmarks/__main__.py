@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from benchmarks import claiming, importing, sending, submitting
+from benchmarks import claiming, importing, intake, sending, submitting
 from benchmarks.harness import CannotMeasure, Measurement
 
 _BENCHMARKS: dict[str, tuple[Callable[[int], list[Measurement]], int, int]] = {
@@ -13,6 +13,7 @@ _BENCHMARKS: dict[str, tuple[Callable[[int], list[Measurement]], int, int]] = {
     "b2": (submitting.measure, 10_000, submitting.FULL),
     "b3": (importing.measure, 50_000, importing.FULL),
     "b6": (claiming.measure, claiming.FULL, claiming.FULL),
+    "b7": (intake.measure, 10_000, intake.FULL),
 }
 """By name: what measures, how many leads by default, how many in full size."""
 

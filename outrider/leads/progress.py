@@ -194,15 +194,39 @@ async def wait_for_person(db: Db, campaign_lead_ids: Sequence[int], now: datetim
     )
 
 
-async def record_replies(db: Db, campaign_lead_ids: Sequence[int], at: datetime) -> None:
+@plain(frozen=True, slots=True)
+class Answered:
+    """A lead has answered; `ends_sequence`: its campaign stops then."""
+
+    campaign_lead_id: int
+    at: datetime
+    ends_sequence: bool
+
+
+async def record_answers(db: Db, answers: Sequence[Answered], *, now: datetime) -> None:
+    """Leads that have answered, each once; those still on their way are STOPPED if that ends their sequence."""
     await execute(
         db,
         """
-        UPDATE campaign_leads
-           SET last_reply_at = greatest(last_reply_at, %(at)s), updated_at = %(at)s
-         WHERE id = ANY(%(ids)s)
+        UPDATE campaign_leads AS cl
+           SET last_reply_at = greatest(cl.last_reply_at, next.at),
+               status = CASE WHEN next.stops THEN 'STOPPED' ELSE cl.status END,
+               hold_reason = CASE WHEN next.stops THEN 'REPLIED' ELSE cl.hold_reason END,
+               due_at = CASE WHEN next.stops THEN NULL ELSE cl.due_at END,
+               hold_code = CASE WHEN next.stops THEN NULL ELSE cl.hold_code END,
+               hold_text = CASE WHEN next.stops THEN NULL ELSE cl.hold_text END,
+               hold_until = CASE WHEN next.stops THEN NULL ELSE cl.hold_until END,
+               updated_at = %(now)s
+          FROM (SELECT lead.id, given.at,
+                       given.ends_sequence AND lead.status IN ('STARTED', 'INPROGRESS', 'PAUSED') AS stops
+                  FROM json_to_recordset(%(answers)s::json)
+                       AS given (campaign_lead_id bigint, at timestamptz, ends_sequence boolean)
+                  JOIN campaign_leads AS lead ON lead.id = given.campaign_lead_id
+                 ORDER BY lead.id
+                   FOR NO KEY UPDATE OF lead) AS next
+         WHERE cl.id = next.id
         """,
-        {"ids": list(campaign_lead_ids), "at": at},
+        {"answers": as_records(answers), "now": now},
     )
 
 

@@ -313,20 +313,34 @@ async def list_positions(db: Db, mailbox_id: int) -> list[FolderPosition]:
     )
 
 
-async def record_position(
-    db: Db, mailbox_id: int, *, folder: str, uid_validity: int, last_uid: int, now: datetime
-) -> None:
+async def record_positions(db: Db, positions: Sequence[tuple[int, FolderPosition]], *, now: datetime) -> None:
+    """Positions of mailboxes. With the same UIDVALIDITY none goes back: another engine may have read on."""
+    rows = {
+        (mailbox_id, position.folder): {
+            "mailbox_id": mailbox_id,
+            "folder": position.folder,
+            "uid_validity": position.uid_validity,
+            "last_uid": position.last_uid,
+        }
+        for mailbox_id, position in positions  # the last of each folder
+    }
     await execute(
         db,
         """
-        INSERT INTO mailbox_folders (mailbox_id, folder, uid_validity, last_uid, checked_at)
-        VALUES (%(mailbox_id)s, %(folder)s, %(uid_validity)s, %(last_uid)s, %(now)s)
+        INSERT INTO mailbox_folders AS f (mailbox_id, folder, uid_validity, last_uid, checked_at)
+        SELECT mailbox_id, folder, uid_validity, last_uid, %(now)s
+          FROM json_to_recordset(%(rows)s::json)
+               AS given (mailbox_id bigint, folder text, uid_validity bigint, last_uid bigint)
+         ORDER BY mailbox_id, folder
             ON CONFLICT (mailbox_id, folder)
             DO UPDATE SET uid_validity = excluded.uid_validity,
-                          last_uid = excluded.last_uid,
+                          last_uid = CASE WHEN f.uid_validity = excluded.uid_validity
+                                          THEN greatest(f.last_uid, excluded.last_uid)
+                                          ELSE excluded.last_uid
+                                      END,
                           checked_at = excluded.checked_at
         """,
-        {"mailbox_id": mailbox_id, "folder": folder, "uid_validity": uid_validity, "last_uid": last_uid, "now": now},
+        {"rows": as_records(list(rows.values())), "now": now},
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from outrider.kit.db import Db, as_records, execute
+from outrider.kit.plain import plain
 from outrider.leads.models import LeadUnsubscribed
 
 
@@ -89,18 +90,31 @@ async def record_unsubscribes(db: Db, events: Sequence[LeadUnsubscribed]) -> Non
     )
 
 
-async def record_reply(db: Db, message_id: int, at: datetime, *, is_counted: bool) -> None:
-    """Mark a mail as answered; an answer that is not counted (out of office) sets only the flag."""
+@plain(frozen=True, slots=True)
+class Reply:
+    """An answer to a mail (`message_id`) of ours; one that is not counted (out of office) sets only the flag."""
+
+    message_id: int
+    at: datetime
+    is_counted: bool
+
+
+async def record_replies(db: Db, replies: Sequence[Reply]) -> None:
+    """Mark mails as answered."""
     await execute(
         db,
         """
-        UPDATE messages
-           SET first_replied_at = CASE WHEN %(is_counted)s THEN least(first_replied_at, %(at)s)
-                                       ELSE first_replied_at END,
-               is_reply_ignored = is_reply_ignored OR NOT %(is_counted)s
-         WHERE id = %(id)s
+        UPDATE messages AS m
+           SET first_replied_at = least(m.first_replied_at, reply.at),
+               is_reply_ignored = m.is_reply_ignored OR reply.is_ignored
+          FROM (SELECT message_id, min(at) FILTER (WHERE is_counted) AS at, NOT bool_and(is_counted) AS is_ignored
+                  FROM json_to_recordset(%(replies)s::json)
+                       AS given (message_id bigint, at timestamptz, is_counted boolean)
+                 GROUP BY message_id
+                 ORDER BY message_id) AS reply
+         WHERE m.id = reply.message_id
         """,
-        {"id": message_id, "at": at, "is_counted": is_counted},
+        {"replies": as_records(replies)},
     )
 
 

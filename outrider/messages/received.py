@@ -2,11 +2,12 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from outrider.kit.db import Db, execute, fetch_value
+from outrider.kit.db import Db, as_ids, as_records, execute, fetch_dicts
 from outrider.mail.autoreply import AutoReply
 
 _TOKEN_BYTES = 16
@@ -52,74 +53,92 @@ class File:
     content_id: str | None = None
 
 
-async def insert(db: Db, mail: Received, *, now: datetime) -> int | None:
-    """Store a mail; None if this mailbox has had it before, whatever folder it is in now."""
-    message_id: int | None = await fetch_value(
+async def insert(db: Db, mails: Sequence[Received], *, now: datetime) -> list[int | None]:
+    """Store mails; for each its id, None if its mailbox has had it before, whatever folder it is in now."""
+    rows = await fetch_dicts(
         db,
         """
+        WITH given AS MATERIALIZED (
+            SELECT *
+              FROM json_to_recordset(%(mails)s::json)
+                   AS mail (user_id bigint, mailbox_id bigint, kind text, stats_id uuid, message_id text,
+                            in_reply_to text, "references" text[], from_email text, to_email text, cc text[],
+                            subject text, at timestamptz, campaign_id bigint, campaign_lead_id bigint, lead_id bigint,
+                            answers_id bigint, is_reply_ignored boolean)
+        )
         INSERT INTO messages (user_id, direction, kind, campaign_id, campaign_lead_id, lead_id, mailbox_id, stats_id,
                               message_id, in_reply_to, "references", answers_id, status, from_email, to_email, cc,
                               subject, sent_at, is_reply_ignored, created_at)
-        VALUES (%(user_id)s, 'IN', %(kind)s, %(campaign_id)s, %(campaign_lead_id)s, %(lead_id)s, %(mailbox_id)s,
-                %(stats_id)s, %(message_id)s, %(in_reply_to)s, %(references)s, %(answers_id)s, 'RECEIVED',
-                %(from_email)s, %(to_email)s, %(cc)s, %(subject)s, %(at)s, %(is_reply_ignored)s, %(now)s)
+        SELECT user_id, 'IN', kind, campaign_id, campaign_lead_id, lead_id, mailbox_id, stats_id, message_id,
+               in_reply_to, "references", answers_id, 'RECEIVED', from_email, to_email, cc, subject, at,
+               is_reply_ignored, %(now)s
+          FROM given
             ON CONFLICT DO NOTHING
-        RETURNING id
+        RETURNING id, mailbox_id, message_id
         """,
-        {
-            "user_id": mail.user_id,
-            "kind": mail.kind,
-            "campaign_id": mail.campaign_id,
-            "campaign_lead_id": mail.campaign_lead_id,
-            "lead_id": mail.lead_id,
-            "mailbox_id": mail.mailbox_id,
-            "stats_id": mail.stats_id,
-            "message_id": mail.message_id,
-            "in_reply_to": mail.in_reply_to,
-            "references": list(mail.references),
-            "answers_id": mail.answers_id,
-            "from_email": mail.from_email,
-            "to_email": mail.to_email,
-            "cc": list(mail.cc),
-            "subject": mail.subject,
-            "at": mail.at,
-            "is_reply_ignored": mail.is_reply_ignored,
-            "now": now,
-        },
+        {"mails": as_records([_head(mail) for mail in mails]), "now": now},
     )
-    if message_id is None:
-        return None
+    ids = {(row["mailbox_id"], row["message_id"]): row["id"] for row in rows}
+    found: list[int | None] = [ids.pop((mail.mailbox_id, mail.message_id), None) for mail in mails]  # the first of two
+    await _insert_contents(db, [(number, mail) for number, mail in zip(found, mails, strict=True) if number], now=now)
+    return found
+
+
+def _head(mail: Received) -> dict[str, Any]:
+    left_out = {"html", "text", "raw"}
+    return {each.name: getattr(mail, each.name) for each in fields(mail) if each.name not in left_out}
+
+
+async def _insert_contents(db: Db, mails: Sequence[tuple[int, Received]], *, now: datetime) -> None:
+    if not mails:
+        return
     await execute(
         db,
         """
         WITH body AS (
-            INSERT INTO message_bodies (message_id, html, text) VALUES (%(id)s, %(html)s, %(text)s)
+            INSERT INTO message_bodies (message_id, html, text)
+            SELECT id, html, text
+              FROM json_to_recordset(%(bodies)s::json) AS given (id bigint, html text, text text)
         )
-        INSERT INTO message_sources (message_id, raw, created_at) VALUES (%(id)s, %(raw)s, %(now)s)
+        INSERT INTO message_sources (message_id, raw, created_at)
+        SELECT id, raw, %(now)s
+          FROM unnest(%(ids)s::bigint[], %(raws)b::bytea[]) AS given (id, raw)
         """,
-        {"id": message_id, "html": mail.html, "text": mail.text, "raw": mail.raw, "now": now},
+        {
+            "bodies": as_records([{"id": number, "html": mail.html, "text": mail.text} for number, mail in mails]),
+            "ids": as_ids(number for number, _ in mails),
+            "raws": [mail.raw for _, mail in mails],
+            "now": now,
+        },
     )
-    return message_id
 
 
-async def insert_auto_reply(db: Db, user_id: int, message_id: int, auto: AutoReply) -> None:
-    """Keep what an automatic answer says."""
-    person = auto.replacement
+async def insert_auto_replies(db: Db, answers: Sequence[tuple[int, int, AutoReply]]) -> None:
+    """Keep what automatic answers say: account, row, answer."""
+    if not answers:
+        return
+    rows = [
+        {
+            "user_id": user_id,
+            "message_id": message_id,
+            "kind": auto.kind,
+            "evidence": auto.evidence,
+            "returns_on": auto.return_date,
+            "name": auto.replacement.name if auto.replacement else "",
+            "email": auto.replacement.address if auto.replacement else None,
+        }
+        for user_id, message_id, auto in answers
+    ]
     await execute(
         db,
         """
         INSERT INTO auto_replies (message_id, user_id, kind, evidence, returns_on, replacement_name, replacement_email)
-        VALUES (%(message_id)s, %(user_id)s, %(kind)s, %(evidence)s, %(returns_on)s, %(name)s, %(email)s)
+        SELECT message_id, user_id, kind, evidence, returns_on, name, email
+          FROM json_to_recordset(%(rows)s::json)
+               AS given (message_id bigint, user_id bigint, kind text, evidence text, returns_on date, name text,
+                         email text)
         """,
-        {
-            "message_id": message_id,
-            "user_id": user_id,
-            "kind": auto.kind,
-            "evidence": auto.evidence,
-            "returns_on": auto.return_date,
-            "name": person.name if person else "",
-            "email": person.address if person else None,
-        },
+        {"rows": as_records(rows)},
     )
 
 

@@ -417,7 +417,7 @@ async def _tell(db: Db, user_id: int, history: History, map_ids: dict[tuple[int,
         listed += [line("UNSUBSCRIBED", event.at) for event in mail.events if event.type == "UNSUBSCRIBE"]
         for event in sorted(mail.events, key=lambda event: event.at):
             if event.type == "REPLY":
-                await engagement.record_reply(db, message_id, event.at, is_counted=True)
+                await engagement.record_replies(db, [engagement.Reply(message_id, event.at, is_counted=True)])
             elif event.type in {"BOUNCE", "SENDER_BOUNCE"}:
                 kind = "HARD" if event.type == "BOUNCE" else "SENDER"
                 await engagement.record_bounce(db, message_id, event.at, kind=kind, reason="5.1.1")

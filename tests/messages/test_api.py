@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from outrider.kit.db import Db, execute, fetch_value
 from outrider.mail.autoreply import AutoReply, AutoReplyKind
 from outrider.mail.parse import Correspondent
-from outrider.messages.received import insert_auto_reply
+from outrider.messages.received import insert_auto_replies
 from tests.support import make
 from tests.support.client import ApiClient
 from tests.support.leads import add_one, mail, place
@@ -204,7 +204,7 @@ async def test_an_automatic_answer_says_what_was_read_in_it(
     _, received = await conversation(api, db, campaign_id, lead_id, step_id)
     person = Correspondent("Bo Lund", "bo@hexly.io")
     auto = AutoReply(AutoReplyKind.OUT_OF_OFFICE, "X-Autoreply: yes", date(2026, 3, 16), ("bo@hexly.io",), person)
-    await insert_auto_reply(db, api.user_id, received, auto)
+    await insert_auto_replies(db, [(api.user_id, received, auto)])
     body = await get(api, f"/campaigns/{campaign_id}/leads/{lead_id}/message-history")
     assert [item.get("auto_reply") for item in body["history"]] == [
         None,

@@ -14,7 +14,7 @@ import psycopg
 
 from outrider.engine import store
 from outrider.engine.inbound.arrival import Reader
-from outrider.engine.inbound.intake import keep, take_in
+from outrider.engine.inbound.desk import Desk
 from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Database, describe_failure
@@ -26,6 +26,7 @@ from outrider.mail.tls import TlsContexts
 from outrider.mailboxes import actions as mailboxes
 from outrider.mailboxes import servers, state
 from outrider.mailboxes.models import Mailbox, MailboxType
+from outrider.mailboxes.state import FolderPosition
 from outrider.messages import doubt
 
 log = get_logger("inbound")
@@ -73,6 +74,7 @@ class Inbound:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._copies: dict[int, deque[bytes]] = {}
         self._failures: Counter[tuple[int, str, int]] = Counter()
+        self._desk = Desk(database, clock, vault)
 
     def keep_copy(self, mailbox_id: int, raw: bytes) -> None:
         """File a sent mail in Sent, soon; while the mailbox cannot be read yet, or any more, the latest are kept."""
@@ -80,6 +82,7 @@ class Inbound:
 
     async def run(self, leased: Callable[[], Iterable[int]]) -> None:
         """Keep one task for each leased mailbox, until cancelled."""
+        desk = asyncio.create_task(self._desk.run())
         try:
             while True:
                 wanted = set(leased())
@@ -91,9 +94,10 @@ class Inbound:
                     del self._copies[mailbox_id]
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
-            for task in self._tasks.values():
+            tasks = (*self._tasks.values(), desk)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read_for_ever(self, mailbox_id: int) -> None:
         failures = 0
@@ -171,12 +175,17 @@ class Inbound:
         is_known = position is not None and position.uid_validity == selected.uid_validity
         last_uid = position.last_uid if position and is_known else max(0, selected.uid_next - 1 - _FIRST_LOOK)
         while fetched := await self._fetch(session, reading, folder, last_uid):
-            for message in fetched:
-                await self._take_in(reading, folder, selected.uid_validity, message, only_matched=not is_known)
+            await self._desk.take_in(
+                reading.reader,
+                fetched,
+                folder=folder,
+                uid_validity=selected.uid_validity,
+                only_matched=not is_known,
+            )
             last_uid = fetched[-1].uid
         if not is_known:
             last_uid = max(last_uid, selected.uid_next - 1)
-            await self._remember(reading.mailbox.id, folder, selected.uid_validity, last_uid)
+            await self._remember(reading.mailbox.id, FolderPosition(folder, selected.uid_validity, last_uid))
 
     async def _fetch(self, session: Session, reading: Reading, folder: str, last_uid: int) -> list[Fetched]:
         """The next messages. Where the server broke off twice, one at a time; one it never gives us is passed over."""
@@ -194,44 +203,14 @@ class Inbound:
         self._failures.pop(place, None)
         return fetched
 
-    async def _position(self, mailbox_id: int, folder: str) -> state.FolderPosition | None:
+    async def _position(self, mailbox_id: int, folder: str) -> FolderPosition | None:
         async with self._database.connection() as db:
             positions = await state.list_positions(db, mailbox_id)
         return next((position for position in positions if position.folder == folder), None)
 
-    async def _remember(self, mailbox_id: int, folder: str, uid_validity: int, last_uid: int) -> None:
+    async def _remember(self, mailbox_id: int, position: FolderPosition) -> None:
         async with self._database.transaction() as db:
-            await state.record_position(
-                db, mailbox_id, folder=folder, uid_validity=uid_validity, last_uid=last_uid, now=self._clock.now()
-            )
-
-    async def _take_in(
-        self, reading: Reading, folder: str, uid_validity: int, message: Fetched, *, only_matched: bool
-    ) -> None:
-        """A message and the position after it are one transaction: it is processed once, whatever happens."""
-        now = self._clock.now()
-        async with self._database.transaction() as db:
-            try:
-                async with db.transaction():
-                    await take_in(
-                        db,
-                        self._vault,
-                        reading.reader,
-                        message.raw,
-                        now,
-                        only_matched=only_matched,
-                        is_cut=message.is_cut,
-                    )
-            except psycopg.OperationalError:
-                raise
-            except Exception:  # the message is kept for people to look at, the mailbox goes on
-                log.exception("a message could not be processed", mailbox_id=reading.mailbox.id, uid=message.uid)
-                await keep(db, reading.reader, message.raw, now, is_cut=message.is_cut)
-            if only_matched:
-                return  # a first look is remembered when it has ended, so that all of it is one
-            await state.record_position(
-                db, reading.mailbox.id, folder=folder, uid_validity=uid_validity, last_uid=message.uid, now=now
-            )
+            await state.record_positions(db, [(mailbox_id, position)], now=self._clock.now())
 
     async def _file_copies(self, session: Session, reading: Reading) -> None:
         """Put copies of sent mails into Sent, unless the provider does so by itself (product behaviour 2.7)."""

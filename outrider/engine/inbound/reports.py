@@ -5,42 +5,63 @@ from datetime import datetime
 
 from outrider.engine import bounces
 from outrider.engine.bounces import Bounced
-from outrider.engine.inbound.arrival import Arrival, store
+from outrider.engine.inbound.arrival import Arrival, store_one
 from outrider.engine.inbound.matching import Match, find_by_message_ids, find_latest_to
 from outrider.kit.db import Db
 from outrider.leads import actions as leads
 from outrider.mail.dsn import Bounce
-from outrider.mail.feedback import FeedbackReport
 from outrider.messages import doubt, engagement
 
 
-async def take_bounces(db: Db, arrival: Arrival, reports: Sequence[Bounce]) -> bool | None:
-    """Record the mails that bounced; None if the report is about nothing we know, False if it was taken before."""
+async def find_reported(db: Db, arrivals: Sequence[Arrival]) -> list[list[Match | None]]:
+    """The mails of ours that each reports on: by the returned Message-ID, else the latest to that recipient."""
+    asked = [
+        (place, arrival, message_id, recipient)
+        for place, arrival in enumerate(arrivals)
+        for message_id, recipient in _subjects(arrival)
+    ]
+    named = await find_by_message_ids(
+        db, [(arrival.reader.user_id, [message_id] if message_id else []) for _, arrival, message_id, _ in asked]
+    )
+    addressed = [
+        (arrival.reader.user_id, arrival.reader.mailbox_id, recipient.lower() if recipient and not match else "")
+        for (_, arrival, _, recipient), match in zip(asked, named, strict=True)
+    ]
+    latest = await find_latest_to(db, addressed, arrivals[0].now) if any(name for *_, name in addressed) else named
+    found: list[list[Match | None]] = [[] for _ in arrivals]
+    for (place, *_), by_id, by_recipient in zip(asked, named, latest, strict=True):
+        found[place].append(by_id or by_recipient)
+    return found
+
+
+def _subjects(arrival: Arrival) -> list[tuple[str | None, str | None]]:
+    """Message-ID and recipient of what it reports on."""
+    complaint = arrival.complaint
+    if complaint is None:
+        return [(failure.original_message_id, failure.recipient) for failure in arrival.failures]
+    return [(complaint.original_message_id, complaint.recipient)] if complaint.is_complaint else []
+
+
+async def take_bounces(db: Db, arrival: Arrival, matches: Sequence[Match | None]) -> bool:
+    """Record the mails that bounced; False if the report was taken before."""
+    known = [(match, failure) for match, failure in zip(matches, arrival.failures, strict=True) if match]
+    report_id = await store_one(db, arrival, "BOUNCE", known[0][0])
+    if report_id is None:
+        return False
     bounced: list[Bounced] = []
-    report_id: int | None = None
-    for report in reports:
-        match = await _find_mail(db, arrival, report.original_message_id, report.recipient)
-        if match is None:
-            continue
-        if report_id is None:
-            report_id = await store(db, arrival, "BOUNCE", match)
-            if report_id is None:
-                return False
-        reason = " ".join(part for part in (report.enhanced_code, report.diagnostic) if part)
-        if await engagement.record_bounce(db, match.id, arrival.now, kind=report.kind, reason=reason):
+    for match, failure in known:
+        reason = " ".join(part for part in (failure.enhanced_code, failure.diagnostic) if part)
+        if await engagement.record_bounce(db, match.id, arrival.now, kind=failure.kind, reason=reason):
             await doubt.settle(db, [match.id])
-            bounced.append(_bounce_of(match, report, report_id, arrival.now))
+            bounced.append(_bounce_of(match, failure, report_id, arrival.now))
     if bounced:
         await bounces.apply(db, bounced)
-    return None if report_id is None else True
+    return True
 
 
-async def take_complaint(db: Db, arrival: Arrival, report: FeedbackReport) -> bool | None:
-    """Whoever calls a mail spam gets no more of them; what is answered is as for bounces."""
-    match = await _find_mail(db, arrival, report.original_message_id, report.recipient)
-    if match is None:
-        return None
-    if await store(db, arrival, "COMPLAINT", match) is None:
+async def take_complaint(db: Db, arrival: Arrival, match: Match | None) -> bool:
+    """Whoever calls a mail spam gets no more of them; False if the complaint was taken before."""
+    if match is None or await store_one(db, arrival, "COMPLAINT", match) is None:
         return False
     await doubt.settle(db, [match.id])
     await leads.unsubscribe_address(
@@ -52,15 +73,6 @@ async def take_complaint(db: Db, arrival: Arrival, report: FeedbackReport) -> bo
         now=arrival.now,
     )
     return True
-
-
-async def _find_mail(db: Db, arrival: Arrival, message_id: str | None, recipient: str | None) -> Match | None:
-    """The mail by its returned Message-ID, else the latest to that recipient."""
-    if message_id:
-        match = await find_by_message_ids(db, arrival.reader.user_id, [message_id])
-        if match is not None:
-            return match
-    return await find_latest_to(db, arrival.reader.mailbox_id, recipient, arrival.now) if recipient else None
 
 
 def _bounce_of(match: Match, report: Bounce, report_id: int, now: datetime) -> Bounced:
