@@ -16,6 +16,7 @@ from outrider.analytics import api as analytics
 from outrider.analytics import api_activities as activities
 from outrider.analytics import api_campaign as analytics_campaign
 from outrider.campaigns import api as campaigns
+from outrider.campaigns import api_subsequences as subsequences
 from outrider.campaigns import api_tags as campaign_tags
 from outrider.clients import api as clients
 from outrider.config import SettingError, Settings, load_settings
@@ -65,6 +66,7 @@ APIS: tuple[Api, ...] = (
     oauth.api,
     campaigns.api,
     campaign_tags.api,
+    subsequences.api,
     leads.api,
     reallocation.api,
     leads_of_account.api,

@@ -6,6 +6,7 @@ Webhooks know none of the slices that tell them something: the adapters below pu
 from collections.abc import Sequence
 
 from outrider.campaigns import actions as campaigns
+from outrider.campaigns import subsequences as clocks
 from outrider.campaigns.models import (
     CampaignStatusChanged,
     MailboxRemoved,
@@ -13,7 +14,7 @@ from outrider.campaigns.models import (
     StepsChanged,
 )
 from outrider.clients.models import ClientDeleted
-from outrider.engine import effects
+from outrider.engine import effects, subsequences
 from outrider.engine.inbound.jobs import categorise_reply
 from outrider.inbox import actions as inbox
 from outrider.kit.db import Db
@@ -47,10 +48,15 @@ def wire() -> None:
     subscribe(StepsChanged, sequence.follow_steps)
     subscribe(MissingVariableRuleChanged, sequence.follow_rule)
     subscribe(CampaignStatusChanged, sequence.follow_start)
+    subscribe(CampaignStatusChanged, clocks.begin)
     subscribe(MailboxRemoved, sequence.follow_mailboxes)
     subscribe(LeadUnsubscribed, engagement.record_unsubscribes)
     subscribe(MessageOpened, effects.stop_opened)
     subscribe(LinkClicked, effects.stop_clicked)
+    subscribe(MessageOpened, subsequences.follow_engagement)
+    subscribe(LinkClicked, subsequences.follow_engagement)
+    subscribe(LeadCategoryUpdated, subsequences.follow_chosen_categories)
+    subscribe(ReplyReceived, subsequences.end_answered)
     subscribe(ReplyReceived, tracking.confirm_opens)
     subscribe(ReplyReceived, inbox.receive)
     subscribe(HandwrittenSent, inbox.follow_sent)

@@ -47,6 +47,7 @@ BODIES: dict[str, Any] = {
     "campaigns.add_mailboxes": {"email_account_ids": ["{email_account_id}"]},
     "campaigns.remove_mailboxes": {"email_account_ids": ["{email_account_id}"]},
     "campaigns.assign_team_member": {"teamMemberId": None},
+    "campaigns.create_subsequence": {"parent_campaign_id": "{campaign_id}"},
     "leads.add_leads": {"lead_list": [{"email": "cy@<mark>.example"}]},
     "imports.start_import": "email\ncy@tarn.example\n",
     "leads.assign_mailbox": {
@@ -107,6 +108,7 @@ BODIES: dict[str, Any] = {
     "inbox.update_category": {"email_lead_map_id": "{lead_map_id}", "category_id": 1},
     "inbox.update_revenue": {"email_lead_map_id": "{lead_map_id}", "revenue": 5},
     "inbox.update_team_member": {"email_lead_map_id": "{lead_map_id}", "team_member_id": None},
+    "inbox.push_to_subsequence": {"email_lead_map_id": "{lead_map_id}", "sub_sequence_id": "{subsequence_id}"},
     "inbox.resume_lead": {"email_lead_map_id": "{lead_map_id}"},
     "inbox.set_reminder": {"email_lead_map_id": "{lead_map_id}", "reminder_time": "2026-03-09"},
     "inbox.create_note": {"email_lead_map_id": "{lead_map_id}", "note_message": "Eve"},

@@ -161,10 +161,14 @@ async def add_mailboxes(
     client_id: int | None,
     now: datetime,
 ) -> list[Mapping[str, Any]]:
-    """Attach mailboxes, all or none; the mapping of each in the order given."""
+    """Attach mailboxes, all or none; the mapping of each in the order given.
+
+    Subsequences get them too: their leads keep the mailbox that they had.
+    """
     await store.lock_campaign(db, user_id, campaign_id, client_id=client_id)
     await check_mailboxes(db, user_id, mailbox_ids, client_id=client_id)
     mappings = await store.upsert_mailboxes(db, user_id, campaign_id, mailbox_ids, now=now)
+    await store.attach_to_subsequences(db, user_id, campaign_id, mailbox_ids, now=now)
     if auto_adjust_warmup:
         await set_auto_adjust_warmup(db, user_id, mailbox_ids, now=now)
     await store.touch(db, user_id, campaign_id, now=now)

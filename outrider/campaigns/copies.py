@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from outrider.campaigns import sequence, steps, store
+from outrider.campaigns import sequence, steps, store, subsequences
 from outrider.campaigns.models import Campaign, Step, StepDraft, UnknownOriginal, Variant, VariantDraft
 from outrider.kit.db import Db
 
@@ -27,6 +27,8 @@ async def duplicate(
     original = await store.find_campaign(db, user_id, campaign_id, client_id=scope)
     if original is None:
         raise UnknownOriginal
+    if original.parent_campaign_id is not None:  # they have an order
+        await store.lock_campaign(db, user_id, original.parent_campaign_id, client_id=None)
     keeps_client = keeps_client or scope is not None
     copy_id = await _copy(db, original, parent_id=original.parent_campaign_id, keeps_client=keeps_client, now=now)
     if with_subsequences:
@@ -45,6 +47,8 @@ async def _copy(db: Db, original: Campaign, *, parent_id: int | None, keeps_clie
     )
     await store.update_campaign(db, copy)
     await store.copy_mailboxes(db, user_id, original.id, copy_id, now=now)
+    if parent_id is not None:
+        await subsequences.copy(db, user_id, original.id, copy_id, parent_id=parent_id)
     drafts = _drafts(
         await steps.list_steps(db, user_id, original.id), await steps.list_variants(db, user_id, original.id)
     )

@@ -230,6 +230,11 @@ class Campaign:
         return self.timezone is not None
 
     @property
+    def is_over(self) -> bool:
+        """Whether it was stopped, for good."""
+        return self.status is CampaignStatus.STOPPED or self.is_stopped_for_good
+
+    @property
     def tracks_opens(self) -> bool:
         return Untracked.OPENS not in self.track_settings
 
@@ -252,8 +257,7 @@ class Campaign:
 
     def after(self, verb: StatusVerb) -> CampaignStatus:
         """The status a verb leads to, the same one if there is nothing to do; raises CampaignStopped."""
-        is_final = self.status is CampaignStatus.STOPPED or self.is_stopped_for_good
-        if is_final and verb in {StatusVerb.START, StatusVerb.PAUSED}:
+        if self.is_over and verb in {StatusVerb.START, StatusVerb.PAUSED}:
             raise CampaignStopped
         return CampaignStatus.ACTIVE if verb is StatusVerb.START else CampaignStatus(verb)
 

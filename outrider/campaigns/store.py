@@ -422,6 +422,26 @@ async def copy_mailboxes(db: Db, user_id: int, campaign_id: int, copy_id: int, *
     )
 
 
+async def attach_to_subsequences(
+    db: Db, user_id: int, campaign_id: int, mailbox_ids: Sequence[int], *, now: datetime
+) -> None:
+    """Let the subsequences of a campaign send from these mailboxes too."""
+    await execute(
+        db,
+        """
+        INSERT INTO campaign_mailboxes (user_id, campaign_id, mailbox_id, created_at, updated_at)
+        SELECT %(user_id)s, campaigns.id, given.mailbox_id, %(now)s, %(now)s
+        FROM campaigns
+        CROSS JOIN unnest(%(mailbox_ids)s::bigint[]) WITH ORDINALITY AS given (mailbox_id, position)
+        WHERE campaigns.user_id = %(user_id)s
+          AND campaigns.parent_campaign_id = %(campaign_id)s
+        ORDER BY campaigns.id, given.position
+        ON CONFLICT (campaign_id, mailbox_id) DO NOTHING
+        """,
+        {"user_id": user_id, "campaign_id": campaign_id, "mailbox_ids": list(mailbox_ids), "now": now},
+    )
+
+
 async def delete_mailboxes(db: Db, user_id: int, campaign_id: int, mailbox_ids: Sequence[int]) -> list[int]:
     """Detach mailboxes; the ids of those that were attached."""
     rows = await fetch_dicts(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
-from outrider.engine import gates, limits, store
+from outrider.engine import gates, limits, store, triggers
 from outrider.engine.facts import CampaignFacts, MailboxFacts, Pair, SenderDomain
 from outrider.engine.gates import Case
 from outrider.engine.rounds import Span, load_campaigns
@@ -33,8 +33,10 @@ async def next_span(db: Db, engine_id: UUID, now: datetime, *, is_stretch: bool)
     """The same; as a stretch with the time in which no mailbox can send twice and nothing begins or ends."""
     mailboxes = {box.id: box for box in await store.list_leased_mailboxes(db, engine_id, now)}
     pairs = await store.list_pairs(db, list(mailboxes)) if mailboxes else []
+    silence = await triggers.find_next_silence(db)
+    silent_at = None if silence is None else max(silence, now + _INSTANT)
     if not pairs:
-        return None
+        return Span.at(silent_at) if silent_at else None
     round_ = await load_campaigns(db, {pair.campaign_id for pair in pairs}, now)
     limited = [campaign.id for campaign in round_.campaigns.values() if campaign.domain_level_rate_limit]
     domains = {
@@ -62,6 +64,8 @@ async def next_span(db: Db, engine_id: UUID, now: datetime, *, is_stretch: bool)
     changes = await store.next_changes(db, round_.campaigns, mailboxes, now)
     if "RETURN" in changes or any(moment > now for moment in moments):
         moments += [at for kind, at in changes.items() if kind in ("RETURN", "LOOK")]
+    if silent_at:
+        moments.append(silent_at)
     begins_at = min((moment for moment in moments if moment > now), default=None)
     if begins_at is None:
         return None
@@ -71,6 +75,7 @@ async def next_span(db: Db, engine_id: UUID, now: datetime, *, is_stretch: bool)
     changes = await store.next_changes(db, round_.campaigns, mailboxes, begins_at)
     ends = [
         *changes.values(),
+        *([silent_at] if silent_at else ()),
         *_turns(round_.campaigns.values(), begins_at),
         begins_at + _shortest_gap(pairs, mailboxes, round_.campaigns),
     ]

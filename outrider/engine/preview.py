@@ -103,7 +103,9 @@ async def preview(
         if each.number < step.number and each.type == "EMAIL" and each.id not in lead.sent_step_ids
     ]
     await renderer.texts.load(db, [(each.step, each.variant) for each in (*earlier, draft)])
-    thread = (await threads.load(db, [lead.id])).get(lead.id)
+    is_in_subsequence = round_.campaigns[campaign_id].parent_campaign_id is not None
+    known = await threads.load(db, [lead.id], in_subsequences=[lead.id] if is_in_subsequence else ())
+    thread = known.get(lead.id)
     for each in earlier:
         thread = _follow(renderer, each, sender, thread, at)
     combinations = 0

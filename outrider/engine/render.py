@@ -113,7 +113,11 @@ class Renderer:
     ) -> tuple[dict[int, Rendered], dict[int, Hold]]:
         """Return mails by message row, and reasons by campaign lead for those that cannot be made."""
         await self.texts.load(db, ((attempt.step, attempt.variant) for attempt in attempts))
-        thread = await threads.load(db, [a.lead.id for a in attempts if not a.is_first_mail])
+        thread = await threads.load(
+            db,
+            [a.lead.id for a in attempts if not a.is_first_mail],
+            in_subsequences={a.lead.id for a in attempts if a.campaign.parent_campaign_id is not None},
+        )
         rendered: dict[int, Rendered] = {}
         holds: dict[int, Hold] = {}
         for attempt in attempts:

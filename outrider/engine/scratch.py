@@ -36,11 +36,16 @@ _ROWS: tuple[tuple[LiteralString, LiteralString], ...] = (
                   FROM related
                   JOIN public.campaign_mailboxes AS mine ON mine.campaign_id = related.id
                   JOIN public.campaign_mailboxes AS theirs ON theirs.mailbox_id = mine.mailbox_id
-                  JOIN public.campaigns AS c ON c.id = theirs.campaign_id AND c.status = 'ACTIVE'
+                  JOIN public.campaigns AS c ON c.id = theirs.campaign_id
+                                            -- a subsequence whose leads are through takes more
+                                            AND (c.status = 'ACTIVE'
+                                                 OR (c.status = 'COMPLETED' AND c.parent_campaign_id IS NOT NULL))
             )
             SELECT id FROM related)
         """,
     ),
+    ("subsequences", f"this.campaign_id IN ({_CAMPAIGNS}) AND this.parent_campaign_id IN ({_CAMPAIGNS})"),
+    ("subsequence_triggers", "this.campaign_id IN (SELECT campaign_id FROM pg_temp.subsequences)"),
     ("steps", f"this.campaign_id IN ({_CAMPAIGNS})"),
     ("variants", f"this.campaign_id IN ({_CAMPAIGNS})"),
     ("variant_tests", f"this.campaign_id IN ({_CAMPAIGNS})"),
@@ -57,7 +62,8 @@ _ROWS: tuple[tuple[LiteralString, LiteralString], ...] = (
     ("mailbox_states", f"this.mailbox_id IN ({_MAILBOXES})"),
     ("mailbox_days", f"this.mailbox_id IN ({_MAILBOXES}) AND this.day >= %(now)s::date - 2"),
     (
-        # Leads that have ended: where a campaign is started anew they may go on, in an A/B test they have decided.
+        # Leads that have ended: where a campaign is started anew they may go on, in an A/B test they have decided. They
+        # may enter a subsequence when their time is over, and those who were in one enter it no more.
         "campaign_leads",
         f"""
         (this.campaign_id IN ({_CAMPAIGNS}) AND this.status IN ('STARTED', 'INPROGRESS', 'PAUSED'))
@@ -65,6 +71,10 @@ _ROWS: tuple[tuple[LiteralString, LiteralString], ...] = (
             AND this.status = 'COMPLETED')
         OR this.campaign_id IN (SELECT campaign_id FROM pg_temp.steps
                                  WHERE variant_distribution_type = 'AI_EQUAL' AND deleted_at IS NULL)
+        OR this.campaign_id IN (SELECT unnest(ARRAY[s.parent_campaign_id, s.campaign_id])
+                                  FROM pg_temp.subsequences AS s
+                                  JOIN pg_temp.subsequence_triggers AS t ON t.campaign_id = s.campaign_id
+                                 WHERE t.looked_until IS NOT NULL AND t.type IN ('NO_REPLY', 'NO_OPEN'))
         """,  # noqa: S608 - constants
     ),
     ("categories", "this.id IN (SELECT category_id FROM pg_temp.campaign_leads)"),

@@ -33,6 +33,7 @@ class ReplyFacts:
     """A reply of a person, and the categories that its campaign chooses from."""
 
     campaign_lead_id: int
+    answers_id: int
     html: str | None
     text: str | None
     category_ids: list[int]
@@ -43,7 +44,7 @@ async def find_reply(db: Db, user_id: int, message_id: int) -> ReplyFacts | None
         db,
         ReplyFacts,
         """
-        SELECT m.campaign_lead_id, b.html, b.text, c.ai_categorisation_options AS category_ids
+        SELECT m.campaign_lead_id, m.answers_id, b.html, b.text, c.ai_categorisation_options AS category_ids
           FROM messages AS m
           JOIN campaigns AS c ON c.id = m.campaign_id
           JOIN message_bodies AS b ON b.message_id = m.id

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from outrider.campaigns import actions as campaigns
 from outrider.campaigns import pace, winners
-from outrider.engine import gates, store
+from outrider.engine import gates, store, subsequences
 from outrider.engine.facts import CampaignFacts, SenderDomain
 from outrider.engine.gates import Case, Hold
 from outrider.engine.rounds import load_campaigns
@@ -23,12 +23,13 @@ from outrider.mailboxes import state
 
 
 async def tend(db: Db, engine_id: UUID, now: datetime) -> None:
-    """What is done again and again, because time has passed: A/B tests, snoozes and reminders,
+    """What is done again and again, because time has passed: A/B tests, subsequences, snoozes and reminders,
     reasons, and the end of campaigns.
 
     A campaign ends here if its last lead left by another way than a mail.
     """
     await winners.decide_due(db, now)
+    await subsequences.tend(db, now)
     await progress.resume_returned(db, now)
     await inbox.wake(db, now)
     await survey(db, engine_id, now)

@@ -1,15 +1,16 @@
 """Which conversation a mail belongs to (RFC 5322 §3.6.4; product behaviour 2.1).
 
-A mail without a subject, or with that of the conversation, goes on with it; another subject begins a new one.
+A mail without a subject, or with that of the conversation, goes on with it; another subject begins a new one. It
+answers our last mail; in a subsequence the latest of all, the lead's own included (product behaviour 7).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from outrider.kit.db import Db
 from outrider.messages.models import ThreadMail
-from outrider.messages.store import list_threads
+from outrider.messages.store import list_conversations, list_threads
 
 _PREFIX = "Re: "
 _PREFIXES = re.compile(r"(?:re:\s*)+", re.IGNORECASE)
@@ -33,12 +34,22 @@ def place(subject: str, thread: Thread | None) -> tuple[str, Thread | None]:
     return subject, None
 
 
-async def load(db: Db, campaign_lead_ids: Sequence[int]) -> dict[int, Thread]:
-    """Return the latest thread of each lead: from its last mail with a subject of its own on."""
+async def load(
+    db: Db, campaign_lead_ids: Collection[int], *, in_subsequences: Collection[int] = ()
+) -> dict[int, Thread]:
+    """Return the latest thread of each lead: from its last mail with a subject of its own on.
+
+    `in_subsequences`: which of them are in one, where the conversation began elsewhere.
+    """
+    own = [each for each in campaign_lead_ids if each not in in_subsequences]
     threads: dict[int, Thread] = {}
-    for mail in await list_threads(db, campaign_lead_ids) if campaign_lead_ids else ():
+    for mail in await list_threads(db, own) if own else ():
         if mail.message_id is not None:
             threads[mail.campaign_lead_id] = _continued(threads.get(mail.campaign_lead_id), mail, mail.message_id)
+    for mail in await list_conversations(db, list(in_subsequences)) if in_subsequences else ():
+        if mail.message_id is not None:
+            thread = _continued(threads.get(mail.campaign_lead_id), mail, mail.message_id)
+            threads[mail.campaign_lead_id] = replace(thread, in_reply_to=mail.message_id)
     return threads
 
 

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from outrider.inbox import actions, store, wire
 from outrider.kit.http import Api, Context, Ctx, PathId, reply
-from outrider.leads import conversations
+from outrider.leads import conversations, subsequences
 from outrider.leads.conversations import Conversation
 from outrider.leads.models import CannotResume, DocumentedFailure
 from outrider.users import store as users
@@ -86,6 +86,23 @@ async def update_team_member(ctx: Ctx, body: wire.Member) -> Response:
     place = await _load(ctx, body)
     await actions.assign(ctx.db, place, body.team_member_id)
     return reply({"ok": True, "message": "Lead team member updated successfully"})
+
+
+@api.post("/master-inbox/push-to-subsequence")
+async def push_to_subsequence(ctx: Ctx, body: wire.Push) -> Response:
+    """Push Lead To Subsequence"""
+    place = await _load(ctx, body)
+    delay_days = await subsequences.push(
+        ctx.db,
+        ctx.user_id,
+        place.id,
+        body.sub_sequence_id,
+        delay_days=body.sub_sequence_delay_time,
+        ends_on_parent_reply=body.stop_lead_on_parent_campaign_reply,
+        client_id=ctx.client_id,
+        now=ctx.now,
+    )
+    return reply(wire.pushed(body.sub_sequence_id, delay_days))
 
 
 @api.patch("/master-inbox/resume-lead")

@@ -12,6 +12,8 @@ from outrider.kit.validation import Flag, Id, ListOf, Moment, Number, Text, Text
 
 LONGEST_DELAY_DAYS = 36_500
 _LARGEST_REVENUE = 10**15
+_SMALLEST_SECONDS = 3_600
+_DAY_SECONDS = 86_400
 
 
 def _filled(given: str) -> str:
@@ -139,6 +141,23 @@ class Resume(Target):
     resume_delay_days: Annotated[Number, Field(ge=0, le=LONGEST_DELAY_DAYS)] | None = None
 
 
+def _delay_days(given: float) -> float:
+    """Days; so large a number is one of seconds, rounded to days, half up and at least one."""
+    if given < _SMALLEST_SECONDS:
+        return given
+    return max(1, int(given / _DAY_SECONDS + 0.5))
+
+
+class Push(Target):
+    """Into a subsequence; without a delay after the subsequence's own."""
+
+    sub_sequence_id: Id = Field(validation_alias=AliasChoices("sub_sequence_id", "subsequence_id"))
+    sub_sequence_delay_time: (
+        Annotated[Number, Field(ge=0, le=LONGEST_DELAY_DAYS * _DAY_SECONDS), AfterValidator(_delay_days)] | None
+    ) = None
+    stop_lead_on_parent_campaign_reply: Flag = False
+
+
 class BlockDomains(Wire):
     domains: Annotated[ListOf[Text], Field(min_length=1)]
     source: Text = "manual"
@@ -150,6 +169,11 @@ def done(message: str, **data: Any) -> dict[str, Any]:
 
 def read(*, is_read: bool) -> dict[str, Any]:
     return done(f"Lead marked as {'read' if is_read else 'unread'} successfully", updated=1)
+
+
+def pushed(subsequence_id: int, delay_days: float) -> dict[str, Any]:
+    days = int(delay_days) if float(delay_days).is_integer() else delay_days
+    return done("Lead pushed to subsequence successfully", sub_sequence_id=subsequence_id, delay_days=days)
 
 
 def made(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from outrider.campaigns.models import Campaign, StepType, days_until
 from outrider.campaigns.store import load_campaign, lock_campaign
 from outrider.kit.db import Db
 from outrider.kit.events import emit
-from outrider.leads import progress, store, unsubscribes
+from outrider.leads import progress, store, subsequences, unsubscribes
 from outrider.leads.blocks import actions as blocks
 from outrider.leads.blocks import store as block_store
 from outrider.leads.lists import store as lists
@@ -24,6 +24,7 @@ from outrider.leads.models import (
     CampaignLeadNotFound,
     EmailTaken,
     HoldReason,
+    InSubsequence,
     InvalidCategory,
     InvalidLeadId,
     LastStepReached,
@@ -78,6 +79,8 @@ async def resume(
     if not await store.has_mailbox(db, campaign_lead):
         await store.update_status(db, campaign_lead, LeadStatus.STOPPED, reason=HoldReason.MAILBOX_GONE, now=now)
         return
+    if await subsequences.is_elsewhere(db, user_id, campaign_lead.id):
+        raise InSubsequence
     status = LeadStatus.INPROGRESS if campaign_lead.last_sent_at else LeadStatus.STARTED
     if is_from_now and delay_days is not None:
         due_at = days_later(now, delay_days, zone=campaign.timezone)
@@ -245,25 +248,33 @@ async def unsubscribe_known_address(db: Db, *, user_id: int, email: str, now: da
 
 async def set_category(
     db: Db, *, user_id: int, campaign_lead_id: int, category_id: int | None, by_hand: bool, now: datetime
-) -> None:
-    """Of the lead in this campaign; what a person has chosen is never overwritten by the program.
+) -> bool:
+    """Of the lead in this campaign, returns whether it is another one now.
 
-    Nor does the program take back Do Not Contact, or make a lead uncategorizable who has a category.
+    What a person has chosen is never overwritten by the program. Nor does it take back Do Not Contact, or make a lead
+    uncategorizable who has a category.
     """
     lead = await store.lock_lead(db, user_id, await store.load_lead_id(db, user_id, campaign_lead_id), client_id=None)
     campaign_lead = await store.lock_campaign_lead(db, user_id, campaign_lead_id)
     if not by_hand and _stays(campaign_lead, category_id):
-        return
+        return False
     await store.update_category(db, campaign_lead, category_id, by_hand=by_hand and category_id is not None, now=now)
     if campaign_lead.category_id == category_id:
-        return
+        return False
     await _follow_do_not_contact(db, lead, campaign_lead.category_id, category_id, by_hand=by_hand, now=now)
     await emit(
         db,
         LeadCategoryUpdated(
-            user_id, campaign_lead.campaign_id, campaign_lead.id, campaign_lead.category_id, category_id, now
+            user_id,
+            campaign_lead.campaign_id,
+            campaign_lead.id,
+            campaign_lead.category_id,
+            category_id,
+            now,
+            is_by_hand=by_hand,
         ),
     )
+    return True
 
 
 def _stays(campaign_lead: CampaignLead, category_id: int | None) -> bool:

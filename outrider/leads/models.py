@@ -193,12 +193,15 @@ class LeadUnsubscribed(Event):
 
 @dataclass(frozen=True, slots=True)
 class LeadCategoryUpdated(Event):
+    """`is_by_hand`: a person has chosen it, not the program."""
+
     user_id: int
     campaign_id: int
     campaign_lead_id: int
     old_id: int | None
     new_id: int | None
     at: datetime
+    is_by_hand: bool = True
 
 
 class LeadNotFound(NotFound):
@@ -247,6 +250,22 @@ class InvalidLeadId(CannotResume):
 
 class LastStepReached(CannotResume):
     """This is the last sequence. You cannot resume this lead."""  # noqa: D404
+
+
+class InSubsequence(CannotResume):
+    """The lead is in a subsequence. Stop it there, then resume it here."""
+
+
+class InvalidSubsequence(Invalid):
+    """Invalid sub_sequence_id"""
+
+
+class SubsequenceStopped(Conflict):
+    """The subsequence was stopped for good and sends no more mail. Choose another one."""
+
+
+class Unreachable(Conflict):
+    """The lead has unsubscribed or is blocked, and gets no more mail."""
 
 
 class DocumentedFailure(Problem):

@@ -122,7 +122,11 @@ async def _move(db: Db, user_id: int, campaign_id: int, *, now: datetime) -> int
                 WHERE m.user_id = %(user_id)s
                   AND m.campaign_id = %(campaign_id)s
                   AND (m.status IN ('STARTED', 'INPROGRESS', 'PAUSED')
-                       OR (m.status = 'STOPPED' AND m.hold_reason = 'MAILBOX_GONE'))
+                       OR (m.status = 'STOPPED'
+                           AND m.hold_reason = 'MAILBOX_GONE'
+                           AND NOT EXISTS (SELECT FROM campaign_leads AS other -- it went on in another subsequence
+                                           WHERE other.parent_campaign_lead_id = m.parent_campaign_lead_id
+                                             AND other.id > m.id)))
                   AND coalesce(dispatches.state, 'DEFERRED') = 'DEFERRED'
                   AND coalesce(m.mailbox_id, dispatches.mailbox_id) NOT IN (SELECT id FROM senders)
             ), moved AS (

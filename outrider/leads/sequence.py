@@ -98,6 +98,11 @@ async def follow_dates(db: Db, user_id: int, campaign_id: int, *, now: datetime)
                        AND NOT m.is_completed_by_hand
                        AND m.hold_reason IS NULL
                        AND NOT m.is_unsubscribed
+                       -- it went on in a subsequence, or has left this one for another
+                       AND NOT EXISTS (SELECT FROM campaign_leads AS other
+                                       WHERE other.parent_campaign_lead_id = m.id
+                                          OR (other.parent_campaign_lead_id = m.parent_campaign_lead_id
+                                              AND other.id > m.id))
                        AND (m.last_reply_at IS NULL OR campaigns.stop_lead_settings = 'NEVER')
                        AND EXISTS (SELECT FROM leads
                                    WHERE leads.id = m.lead_id

@@ -133,12 +133,14 @@ class LinkClicked(MessageEvent):
 class ReplyReceived(MessageEvent):
     """`message_id` is the row of the reply, `answers_id` that of the mail it answers; `is_counted`: in statistics.
 
-    `is_human`: a person wrote it, not a program that answers while he is away.
+    `is_human`: a person wrote it, not a program that answers while he is away; `waits`: until he is back, the lead is
+    held.
     """
 
     answers_id: int
     is_counted: bool
     is_human: bool = True
+    waits: bool = False
 
 
 @plain(frozen=True, slots=True)

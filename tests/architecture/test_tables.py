@@ -28,6 +28,7 @@ FOR_ALL_ACCOUNTS = {
     "campaigns.pace": "the engine counts for the campaigns of what it has claimed",
     "campaigns.trials": "the engine looks at the tests of all accounts whose time has come",
     "engine.store": "the engine works for all accounts at once, by the mailboxes that it has leased",
+    "engine.triggers": "the engine looks at what has happened in the campaigns of all accounts, and at the time",
     "leads.progress": "the engine moves the leads of what it has claimed",
     "mailboxes.state": "the engine leases and paces mailboxes of all accounts",
     "messages.doubt": "mails in doubt, by what the engine has claimed or a trace that was matched",
@@ -42,6 +43,7 @@ FOR_ALL_ACCOUNTS = {
 BY_THEMSELVES = {
     "analytics.engagement.list_reasons": "by mails of the account, as analytics.mails finds them",
     "campaigns.store.find_user_id": "finds out whose campaign it is, for a command of the operator",
+    "campaigns.subsequences.record_looks": "by triggers that the engine has just looked at",
     "clients.store.is_address_taken": "an address logs in once in the whole installation",
     "engine.inbound.matching._list_latest": "by the account of the mailbox that was read, for each mail",
     "inbox.store.tell_reminders": "the clock of all accounts; it names each",
@@ -57,6 +59,8 @@ BY_THEMSELVES = {
     "mailboxes.oauth._claim": "tokens of all accounts are refreshed; the row names its own",
     "mailboxes.oauth._is_claimed": "by the mailbox that the caller has loaded, or that the job was queued with",
     "mailboxes.store.find_holder": "an address can be connected once in the whole installation",
+    "leads.subsequences.end_answered": "by leads of answers that have just come in",
+    "leads.subsequences.enter": "by leads that the caller has found, with their subsequences",
     "leads.providers.store.list_positions": "the look-up works for all accounts; it names each",
     "leads.providers.store.record_position": "by the campaign that has just been read",
     "messages.engagement.count_hits": "by mails that signed tokens name",
@@ -66,6 +70,7 @@ BY_THEMSELVES = {
     "messages.received.insert": "each row names its account",
     "messages.received.insert_auto_replies": "each row names its account",
     "messages.received._insert_contents": "by the rows that have just been made",
+    "messages.store.list_conversations": "by leads in campaigns that the caller has found in its account",
     "messages.store.list_threads": "by leads in campaigns that the caller has found in its account",
     "webhooks.retriggers.refresh": "by retriggers of deliveries that have just been worked on",
 }

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from outrider.kit.db import Db, execute, fetch_value
+from outrider.kit.db import Db, execute, fetch_dicts, fetch_value
 from tests.support import make
 from tests.support.client import ApiClient, fresh_client
 from tests.support.leads import add_one
@@ -126,17 +126,25 @@ async def test_what_a_client_copies_is_the_clients(api: ApiClient, client_api: A
 @pytest.mark.parametrize("with_subsequences", [True, False])
 async def test_subsequences_come_along_if_asked_for(api: ApiClient, db: Db, with_subsequences: bool) -> None:
     campaign_id = await original(api, db)
-    child_id = await original(api, db)
-    await execute(
-        db,
-        "UPDATE campaigns SET parent_campaign_id = %(parent)s WHERE id = %(id)s",
-        {"id": child_id, "parent": campaign_id},
-    )
+    for trigger in ("NO_REPLY", "CLICKED"):
+        given = {"parent_campaign_id": campaign_id, "trigger": trigger, "delayForNewLeads": 2, "sequences": STEPS}
+        await good(api, "POST", "/campaigns/create-subsequence", given)
     body = {"duplicate_sub_sequence": with_subsequences}
     copy_id = (await good(api, "POST", f"/campaigns/{campaign_id}/duplicate", body))["newCampaignId"]
     listed = await good(api, "GET", "/campaigns")
     children = [each for each in listed if each["parent_campaign_id"] == copy_id]
-    assert len(children) == int(with_subsequences)
+    assert len(children) == (2 if with_subsequences else 0)
+    kept = await fetch_dicts(
+        db,
+        """
+        SELECT s.position, s.delay_days, t.type
+        FROM subsequences AS s JOIN subsequence_triggers AS t USING (campaign_id)
+        WHERE s.parent_campaign_id = %(id)s ORDER BY s.position
+        """,
+        {"id": copy_id},
+    )
+    wanted = [(1, 2, "NO_REPLY"), (2, 2, "CLICK_ON_A_LINK")]
+    assert [tuple(row.values()) for row in kept] == (wanted if with_subsequences else [])
     for child in children:
         assert child["status"] == "DRAFTED"
         assert len(await good(api, "GET", f"/campaigns/{child['id']}/sequences")) == len(STEPS)

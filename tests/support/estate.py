@@ -92,6 +92,8 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
         headers={"content-type": "text/csv"},
     )
     task_id = await _converse(db, owner, lead_map_id, mailbox_id)
+    subsequence = {"parent_campaign_id": campaign_id, "name": f"{MARK} subsequence", "trigger": "NO_REPLY"}
+    subsequence_id = (await post("/campaigns/create-subsequence", subsequence))["id"]
     stats_id, scheduled_id = await _write(db, owner, campaign_id, lead_map_id, mailbox_id)
     webhook = await post(
         f"/campaigns/{campaign_id}/webhooks",
@@ -114,6 +116,7 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
             "id": key["data"]["id"],
             "email_account_id": mailbox_id,
             "campaign_id": campaign_id,
+            "subsequence_id": subsequence_id,
             "lead_map_id": lead_map_id,
             "leadId": lead_id,
             "lead_id": lead_id,

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from outrider.engine import subsequences
 from outrider.engine.classify.endpoint import endpoint
 from outrider.engine.inbound import categories
 from outrider.engine.inbound.absence import AbsenceRules
 from outrider.engine.inbound.arrival import Arrival, Kept, store
 from outrider.engine.inbound.matching import Match
+from outrider.engine.triggers import Heard
 from outrider.kit.db import Db
 from outrider.kit.events import emit
 from outrider.kit.jobs import enqueue
@@ -20,6 +22,7 @@ from outrider.leads import progress
 from outrider.leads.progress import Answered
 from outrider.mail.address import domain_of, is_free_mail
 from outrider.mail.autoreply import AutoReplyKind
+from outrider.mail.quote import new_text
 from outrider.messages import doubt, engagement, ledger, received
 from outrider.messages.engagement import Reply
 from outrider.messages.ledger import EventRow
@@ -65,10 +68,15 @@ class Answer:
         return "DONT_REPLY_TO_AN_EMAIL" not in self.match.track_settings
 
     @property
+    def waits(self) -> bool:
+        """An absence after which the lead goes on by itself."""
+        return not self.is_human and self.rules.holds
+
+    @property
     def ends_sequence(self) -> bool:
-        """An absence that counts as an answer does so too, unless the lead waits for the return."""
-        waits = not self.is_human and self.rules.holds
-        return self.match.stop_lead_settings != "NEVER" and not waits
+        """An absence that counts as an answer does so too. In a subsequence every answer does (product behaviour 7)."""
+        has_end = self.match.stop_lead_settings != "NEVER" or self.match.is_in_subsequence
+        return has_end and not self.waits
 
 
 async def take_answers(db: Db, found: Sequence[tuple[Arrival, Match]]) -> int:
@@ -94,7 +102,7 @@ async def take_answers(db: Db, found: Sequence[tuple[Arrival, Match]]) -> int:
     gone = [answer.match.campaign_lead_id for answer in new if answer.is_gone]
     if gone:  # nobody else is told (decision 35)
         await progress.end(db, gone, status="STOPPED", reason="WRONG_PERSON", now=now)
-    await _categorise(db, new)
+    await subsequences.follow_answers(db, await _categorise(db, new), now=now)
     return len(new)
 
 
@@ -173,11 +181,16 @@ def _told(answer: Answer) -> ReplyReceived:
         match.id,
         is_counted=answer.is_counted,
         is_human=answer.is_human,
+        waits=answer.waits,
     )
 
 
-async def _categorise(db: Db, answers: Sequence[Answer]) -> None:
-    """Now, or by the model that a job asks; what is clear without one is not asked."""
+async def _categorise(db: Db, answers: Sequence[Answer]) -> list[Heard]:
+    """Now, or by the model that a job asks; what is clear without one is not asked.
+
+    Returns what has been understood. What follows from an answer waits for its category.
+    """
+    heard = []
     for each in answers:
         match, auto = each.match, each.arrival.auto
         if auto is None and not each.is_opt_out and match.category_ids and endpoint():
@@ -188,7 +201,11 @@ async def _categorise(db: Db, answers: Sequence[Answer]) -> None:
             if auto is None
             else categories.of_machine(match, auto)
         )
+        category_id = None
         if verdict is not None:
-            await categories.give(
+            category_id = await categories.give(
                 db, match.user_id, match.campaign_lead_id, each.message_id, verdict, now=each.arrival.now
             )
+        text = new_text(each.arrival.incoming) if auto is None else None
+        heard.append(Heard(match.campaign_lead_id, match.id, text, category_id))
+    return heard

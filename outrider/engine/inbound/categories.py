@@ -46,11 +46,11 @@ def of_machine(match: Match, auto: AutoReply) -> Verdict | None:
 
 async def give(
     db: Db, user_id: int, campaign_lead_id: int, message_id: int, verdict: Verdict, *, now: datetime
-) -> None:
-    """Keep a verdict and let the lead have its category."""
+) -> int | None:
+    """Keep a verdict and let the lead have its category; returns that if the lead did not have it before."""
     kept = ReplyVerdict(message_id, verdict.category_id, verdict.confidence, verdict.source, verdict.reason)
     if await verdicts.record(db, user_id, kept, now=now) and await lead_store.has_map(db, user_id, campaign_lead_id):
-        await leads.set_category(
+        is_new = await leads.set_category(
             db,
             user_id=user_id,
             campaign_lead_id=campaign_lead_id,
@@ -58,6 +58,8 @@ async def give(
             by_hand=False,
             now=now,
         )
+        return verdict.category_id if is_new else None
+    return None
 
 
 async def own_categories(db: Db, user_id: int, category_ids: Collection[int]) -> list[OwnCategory]:

@@ -54,9 +54,11 @@ class _Sorted:
 
     @property
     def touches(self) -> set[int | tuple[int, str]]:
-        """The leads in campaigns it may change, and their companies where the campaign holds these together."""
+        """The leads in campaigns it may change, in subsequences and parents too, and their companies where the campaign
+        holds these together.
+        """
         matches = [match for match in (*self.reported, self.match) if match]
-        leads = {match.campaign_lead_id for match in matches}
+        leads = {number for match in matches for number in (match.campaign_lead_id, match.conversation_id)}
         companies = {(match.campaign_id, domain_of(match.to_email)) for match in matches if match.pauses_company}
         return {*leads, *companies, *([self.unsubscribe.campaign_lead_id] if self.unsubscribe else [])}
 

@@ -1,9 +1,11 @@
 """Queued work of what came in: asking a language model about a reply, which a transaction must not wait for."""
 
+from outrider.engine import subsequences
 from outrider.engine.classify.endpoint import Choice, ask, endpoint
 from outrider.engine.classify.verdict import classify
 from outrider.engine.inbound import categories
 from outrider.engine.store import find_reply
+from outrider.engine.triggers import Heard
 from outrider.kit.jobs import JobContext, job
 from outrider.leads.store import list_categories
 from outrider.mail.quote import visible_html_text, visible_text
@@ -26,4 +28,7 @@ async def categorise_reply(ctx: JobContext, *, user_id: int, message_id: int) ->
     verdict = await ask(ctx.http, place, text, choices) if place and text else None
     verdict = verdict or classify(text, allowed=frozenset(reply.category_ids), own=own)
     async with ctx.database.transaction() as db:
-        await categories.give(db, user_id, reply.campaign_lead_id, message_id, verdict, now=ctx.clock.now())
+        now = ctx.clock.now()
+        category_id = await categories.give(db, user_id, reply.campaign_lead_id, message_id, verdict, now=now)
+        heard = Heard(reply.campaign_lead_id, reply.answers_id, text, category_id)
+        await subsequences.follow_answers(db, [heard], now=now)

@@ -42,6 +42,8 @@ class Match:
     timezone: str | None
     pauses_company: bool
     category_ids: list[int]
+    is_in_subsequence: bool
+    conversation_id: int  # the lead in the campaign in which the conversation began
     has_reply: bool  # of the lead in this campaign, since this mail
 
     def is_named_in(self, message_ids: Sequence[str]) -> bool:
@@ -207,6 +209,8 @@ _MATCH = """
                m.server_message_id, m.to_email, m.subject, c.track_settings, c.stop_lead_settings,
                c.out_of_office_detection_settings AS out_of_office_settings, c.timezone,
                c.auto_pause_domain_leads_on_reply AS pauses_company, c.ai_categorisation_options AS category_ids,
+               c.parent_campaign_id IS NOT NULL AS is_in_subsequence,
+               coalesce(cl.parent_campaign_lead_id, m.campaign_lead_id) AS conversation_id,
                coalesce(cl.last_reply_at >= m.claimed_at, false) AS has_reply
 """
 _ITS_CAMPAIGN = """
