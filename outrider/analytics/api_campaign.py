@@ -16,12 +16,13 @@ from outrider.analytics.engagement import list_reasons, load_engagement
 from outrider.analytics.mails import Scope
 from outrider.analytics.moments import count_events
 from outrider.analytics.windows import ALWAYS
-from outrider.analytics.wire import csv_file, csv_lines
+from outrider.analytics.wire import csv_file
 from outrider.campaigns import store as campaigns
 from outrider.campaigns.models import CampaignNotFound
 from outrider.kit.db import Database
 from outrider.kit.errors import Invalid
 from outrider.kit.http import Api, Context, Ctx, PathId, reply, stream_csv
+from outrider.kit.tables import csv_lines
 from outrider.messages.history import HistoryItem, list_history
 
 api = Api()

@@ -1,7 +1,5 @@
 """The contract's shapes of the account's figures: one envelope, one key in `data` for each endpoint."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -20,7 +18,8 @@ from outrider.analytics.rates import (
 )
 from outrider.config import ReplyRateOf
 from outrider.kit.calendar_names import DAYS, MONTHS
-from outrider.kit.replies import reply, written
+from outrider.kit.replies import reply
+from outrider.kit.tables import cell, csv_lines
 
 _STATUSES = {
     "ACTIVE": "Active",
@@ -81,31 +80,6 @@ def _flattened(row: Row, prefix: str = "") -> list[tuple[str, Any]]:
         elif not isinstance(value, list):
             found.append((prefix + name, value))
     return found
-
-
-def csv_lines(rows: Sequence[Sequence[Any]]) -> str:
-    """RFC 4180 quoting; lines end with a line feed alone."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
-
-
-def cell(value: Any) -> Any:
-    """What is unknown is empty, what is true is `true`; a text is no formula for a spreadsheet."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, datetime):
-        return written(value)
-    return safe(value) if isinstance(value, str) else value
-
-
-def safe(value: str | None) -> str | None:
-    """A spreadsheet must not take a field for a formula; a phone number keeps its plus."""
-    if (value and value[0] in "=@\t\r") or (value and value[0] in "+-" and not value[1:].replace(" ", "").isdigit()):
-        return f"'{value}"
-    return value
 
 
 # --- what there is now -----------------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from outrider.analytics.rates import percent
-from outrider.analytics.wire import cell
 from outrider.analytics.wire_campaign_query import LeadsQuery, RangeQuery, StatisticsQuery
 from outrider.campaigns.models import Campaign
+from outrider.kit.tables import cell
 from outrider.messages.history import HistoryItem
 from outrider.messages.wire import history
 from outrider.tracking.models import CONFIDENCE, REVISED
