@@ -50,6 +50,7 @@ BODIES: dict[str, Any] = {
     "campaigns.create_subsequence": {"parent_campaign_id": "{campaign_id}"},
     "leads.add_leads": {"lead_list": [{"email": "cy@<mark>.example"}]},
     "imports.start_import": "email\ncy@tarn.example\n",
+    "imports.preview_import": "email\ncy@tarn.example\n",
     "leads.assign_mailbox": {
         "email_campaign_id": "{campaign_id}",
         "email_lead_id": "{lead_id}",
@@ -166,6 +167,7 @@ VIEWS = dict.fromkeys(
 
 HARMLESS: dict[str, str] = {
     **VIEWS,
+    "imports.resume_import": "there is none that was given up",
     "inbox.block_domains": "makes something of the caller's own",
     "campaigns.create_campaign": "makes something of the caller's own",
     "blocks.add_entries": "makes something of the caller's own",

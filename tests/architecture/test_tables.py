@@ -50,6 +50,8 @@ BY_THEMSELVES = {
     "leads.conversations.wake": "the clock of all accounts",
     "leads.imports.store.find_import": "by the id that the job was queued with",
     "leads.imports.store.find_source": "by the id that the job was queued with",
+    "leads.imports.store.give_up": "by the import that has just been found",
+    "leads.imports.store.list_given_up": "looks after imports of all accounts",
     "leads.imports.store.finish": "by the id that the job was queued with",
     "leads.imports.store.lock_done_count": "by the id that the job was queued with",
     "leads.imports.store.record_progress": "by the id that the job was queued with",

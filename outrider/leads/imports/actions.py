@@ -7,11 +7,13 @@ from datetime import datetime
 from outrider.campaigns.store import load_campaign
 from outrider.kit.db import Db
 from outrider.leads.imports import store
-from outrider.leads.imports.columns import match_columns
+from outrider.leads.imports.columns import LeadReader, match_columns
 from outrider.leads.imports.jobs import enqueue_import
-from outrider.leads.imports.models import UnreadableTable
-from outrider.leads.imports.table import read_table
-from outrider.leads.judging import Rules
+from outrider.leads.imports.models import ImportNotResumable, UnreadableTable
+from outrider.leads.imports.table import Row, Table, read_table
+from outrider.leads.judging import NewLead, Rules
+
+_SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,33 @@ class Source:
     encoding: str | None
     delimiter: str | None
     mapping: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What would be imported, and how: the file as it was understood, the field of each column, the first rows."""
+
+    table: Table
+    mapping: Mapping[str, str | None]
+    row_count: int
+    unreadable_count: int
+    first_rows: list[Row]
+    first_leads: list[NewLead]
+
+
+def look(source: Source) -> Outlook:
+    """Read a file without importing it."""
+    table = read_table(source.content, encoding=source.encoding, delimiter=source.delimiter)
+    mapping = match_columns(table, source.mapping)
+    reader = LeadReader(table, mapping)
+    row_count = unreadable_count = 0
+    first_rows: list[Row] = []
+    for row in table.rows():
+        row_count += 1
+        unreadable_count += row.is_too_long or not reader.emails([row])
+        if len(first_rows) < _SHOWN_ROWS:
+            first_rows.append(row)
+    return Outlook(table, mapping, row_count, unreadable_count, first_rows, [reader.read(row) for row in first_rows])
 
 
 async def start(
@@ -48,3 +77,14 @@ async def start(
     )
     await enqueue_import(db, import_id, campaign_id=campaign_id)
     return import_id
+
+
+async def resume(
+    db: Db, user_id: int, campaign_id: int, import_id: int, *, client_id: int | None, now: datetime
+) -> None:
+    """Go on with an import that was given up, after the rows that are done."""
+    await load_campaign(db, user_id, campaign_id, client_id=client_id)
+    await store.load_import(db, user_id, campaign_id, import_id)
+    if not await store.resume(db, user_id, campaign_id, import_id, now=now):
+        raise ImportNotResumable
+    await enqueue_import(db, import_id, campaign_id=campaign_id)

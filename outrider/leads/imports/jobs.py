@@ -10,7 +10,7 @@ from itertools import islice
 
 from outrider.campaigns.store import lock_campaign
 from outrider.kit.db import Db
-from outrider.kit.jobs import JobContext, enqueue, job
+from outrider.kit.jobs import JobContext, enqueue, job, periodic
 from outrider.kit.log import get_logger
 from outrider.leads import addition
 from outrider.leads.imports import store
@@ -24,6 +24,10 @@ log = get_logger("leads")
 _JOB = "leads.import"
 _ROWS_PER_CHUNK = 2000
 _LONGEST_SHOWN = 320  # characters of what should have been an address
+_GIVEN_UP = (
+    "The import stopped after {0.done_count} of {0.row_count} rows: the program failed there several times. "
+    "Nothing was imported twice. Resume it, or import the other rows as a file of their own."
+)
 TOO_LONG = "TOO_LONG"
 """Beside the verdicts of `addition`: a row with more cells than the header."""
 
@@ -49,6 +53,15 @@ async def import_leads(ctx: JobContext, import_id: int) -> None:
         return
     while await _add_chunk(ctx, work):
         pass
+
+
+@periodic("leads.end_given_up_imports", cron="* * * * *")
+async def end_given_up(ctx: JobContext) -> None:
+    """An import whose job has been given up, after several errors or crashes, ends with a reason; it can be resumed."""
+    async with ctx.database.transaction() as db:
+        for found in await store.list_given_up(db, _JOB):
+            log.warning("import given up", import_id=found.id, done_count=found.done_count)
+            await store.give_up(db, found.id, error=_GIVEN_UP.format(found), now=ctx.clock.now())
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from outrider.kit.errors import Invalid, NotFound
+from outrider.kit.errors import Conflict, Invalid, NotFound
 
 
 class ImportStatus(StrEnum):
@@ -18,6 +18,10 @@ class ImportStatus(StrEnum):
 
 class ImportNotFound(NotFound):
     """Import not found - Invalid import_id."""
+
+
+class ImportNotResumable(Conflict):
+    """Only an import that was given up can be resumed"""
 
 
 class UnreadableTable(Invalid):

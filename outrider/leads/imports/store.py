@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from outrider.kit.db import Db, execute, fetch_one, fetch_value
+from outrider.kit.db import Db, execute, fetch_all, fetch_one, fetch_value
 from outrider.leads.imports.models import ImportNotFound, ImportStatus, LeadImport
 
 _COLUMNS = """
@@ -66,6 +66,34 @@ async def load_import(db: Db, user_id: int, campaign_id: int, import_id: int) ->
     if found is None:
         raise ImportNotFound
     return found
+
+
+async def list_imports(
+    db: Db, user_id: int, campaign_id: int, *, offset: int, limit: int | None
+) -> tuple[int, list[LeadImport]]:
+    """How many there were, and a page of them, newest first; of what became of the rows only the counts."""
+    params = {"user_id": user_id, "campaign_id": campaign_id, "offset": offset, "limit": limit}
+    total: int = await fetch_value(
+        db,
+        "SELECT count(*) FROM lead_imports WHERE user_id = %(user_id)s AND campaign_id = %(campaign_id)s",
+        params,
+    )
+    rows = await fetch_all(
+        db,
+        LeadImport,
+        """
+        SELECT id, user_id, campaign_id, file_name, mapping, settings, status, row_count, done_count,
+               result - 'skipped' AS result, error, created_at, updated_at
+        FROM lead_imports
+        WHERE user_id = %(user_id)s
+          AND campaign_id = %(campaign_id)s
+        ORDER BY id DESC
+        OFFSET %(offset)s
+        LIMIT %(limit)s
+        """,
+        params,
+    )
+    return total, rows
 
 
 async def find_import(db: Db, import_id: int) -> LeadImport | None:
@@ -152,6 +180,64 @@ async def record_progress(
             "skipped": Jsonb(skipped),
             "now": now,
         },
+    )
+
+
+async def list_given_up(db: Db, job_name: str) -> list[LeadImport]:
+    """Imports of all accounts that are not over and that no job works on, locked."""
+    return await fetch_all(
+        db,
+        LeadImport,
+        f"""
+        SELECT {_COLUMNS}
+        FROM lead_imports
+        WHERE status IN ('QUEUED', 'PROCESSING')
+          AND NOT EXISTS (
+                SELECT
+                FROM procrastinate_jobs
+                WHERE procrastinate_jobs.task_name = %(job_name)s
+                  AND procrastinate_jobs.status IN ('todo', 'doing')
+                  AND (procrastinate_jobs.args ->> 'import_id')::bigint = lead_imports.id)
+        ORDER BY id
+        FOR UPDATE SKIP LOCKED
+        """,  # noqa: S608 - the columns are a constant
+        {"job_name": job_name},
+    )
+
+
+async def give_up(db: Db, import_id: int, *, error: str, now: datetime) -> None:
+    """The file stays, so that it can go on."""
+    await execute(
+        db,
+        """
+        UPDATE lead_imports
+        SET status = 'FAILED',
+            error = %(error)s,
+            updated_at = %(now)s
+        WHERE id = %(id)s
+        """,
+        {"id": import_id, "error": error, "now": now},
+    )
+
+
+async def resume(db: Db, user_id: int, campaign_id: int, import_id: int, *, now: datetime) -> bool:
+    """Queue one that was given up; whether it was, and its file is still there."""
+    return bool(
+        await execute(
+            db,
+            """
+            UPDATE lead_imports
+            SET status = 'QUEUED',
+                error = NULL,
+                updated_at = %(now)s
+            WHERE id = %(id)s
+              AND user_id = %(user_id)s
+              AND campaign_id = %(campaign_id)s
+              AND status = 'FAILED'
+              AND source IS NOT NULL
+            """,
+            {"id": import_id, "user_id": user_id, "campaign_id": campaign_id, "now": now},
+        )
     )
 
 

@@ -1,18 +1,21 @@
 """How imports are asked for and shown; the spellings are ours."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AliasChoices, Field
 
 from outrider.kit.exchange import Exchange
+from outrider.kit.tables import cell, csv_lines
 from outrider.kit.validation import Flag, JsonObject, Text, Wire, fault, reject
-from outrider.leads.imports.actions import Source
+from outrider.leads.imports.actions import Outlook, Source
 from outrider.leads.imports.jobs import TOO_LONG
 from outrider.leads.imports.models import LeadImport
 from outrider.leads.judging import Rules, Verdict
 from outrider.leads.wire_add import reason_of
 
 _DEFAULT_NAME = "leads.csv"
+_LINES_AT_ONCE = 5_000
 _WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
@@ -68,29 +71,77 @@ class ImportOptions(Wire):
         return mapping
 
 
-def progress(about: LeadImport, *, offset: int, limit: int | None) -> dict[str, Any]:
-    """How far it is, and what became of every row so far; `row` is the number that a spreadsheet shows."""
-    counts = about.result.get("counts", {})
-    skipped = about.result.get("skipped", [])
+def about(found: LeadImport) -> dict[str, Any]:
+    """How far it is, and how many rows came in or were left out for which reason."""
+    counts: dict[str, int] = found.result.get("counts", {})
+    left_out = {word: count for word, count in counts.items() if word != Verdict.ADDED}
+    return {
+        "import_id": found.id,
+        "campaign_id": found.campaign_id,
+        "file_name": found.file_name,
+        "status": found.status,
+        "row_count": found.row_count,
+        "done_count": found.done_count,
+        "added_count": counts.get(Verdict.ADDED, 0),
+        "skipped_count": sum(left_out.values()),
+        "skipped_by_reason": {_reason(word): count for word, count in left_out.items()},
+        "mapping": found.mapping,
+        "error": found.error,
+        "created_at": found.created_at,
+        "updated_at": found.updated_at,
+    }
+
+
+def progress(found: LeadImport, *, offset: int, limit: int | None) -> dict[str, Any]:
+    """What became of every row so far; `row` is the number that a spreadsheet shows."""
     end = None if limit is None else offset + limit
     return {
         "ok": True,
-        "import_id": about.id,
-        "campaign_id": about.campaign_id,
-        "file_name": about.file_name,
-        "status": about.status,
-        "row_count": about.row_count,
-        "done_count": about.done_count,
-        "added_count": counts.get(Verdict.ADDED, 0),
-        "skipped_count": len(skipped),
-        "skipped_by_reason": {_reason(word): count for word, count in counts.items() if word != Verdict.ADDED},
+        **about(found),
         "skipped_leads": [
-            {"row": row, "email": email, "reason": _reason(word)} for row, email, word in skipped[offset:end]
+            {"row": row, "email": email, "reason": _reason(word)} for row, email, word in _skipped(found)[offset:end]
         ],
-        "mapping": about.mapping,
-        "error": about.error,
-        "created_at": about.created_at,
-        "updated_at": about.updated_at,
+    }
+
+
+async def skipped_lines(found: LeadImport) -> AsyncIterator[str]:
+    """In parts, so that the first lines leave at once."""
+    yield csv_lines([["row", "email", "reason"]])
+    skipped = _skipped(found)
+    for start in range(0, len(skipped), _LINES_AT_ONCE):
+        part = skipped[start : start + _LINES_AT_ONCE]
+        yield csv_lines([[row, cell(email), _reason(word)] for row, email, word in part])
+
+
+def _skipped(found: LeadImport) -> list[list[Any]]:
+    skipped: list[list[Any]] = found.result.get("skipped", [])
+    return skipped
+
+
+def outlook(file_name: str, seen: Outlook) -> dict[str, Any]:
+    """`columns` with the field of each and what its first cells hold; null for what is left out."""
+    table = seen.table
+    return {
+        "ok": True,
+        "file_name": file_name,
+        "encoding": table.encoding,
+        "delimiter": table.delimiter,
+        "has_header": table.has_header,
+        "row_count": seen.row_count,
+        "unreadable_count": seen.unreadable_count,
+        "mapping": seen.mapping,
+        "columns": [
+            {
+                "name": name,
+                "field": seen.mapping.get(name),
+                "samples": [row.cells[place] for row in seen.first_rows if row.cells[place]],
+            }
+            for place, name in enumerate(table.columns)
+        ],
+        "sample_leads": [
+            {"row": row.number, "email": lead.email, **lead.fields, "custom_fields": lead.custom_fields}
+            for row, lead in zip(seen.first_rows, seen.first_leads, strict=True)
+        ],
     }
 
 

@@ -13,7 +13,7 @@ from outrider.kit.clock import Clock
 from outrider.kit.db import Database, Db, execute, fetch_dict, fetch_dicts, fetch_value
 from outrider.kit.edge import Edge
 from outrider.kit.jobs import JobContext, run_due_jobs
-from outrider.leads.imports.jobs import import_leads
+from outrider.leads.imports.jobs import end_given_up, import_leads
 from tests.support import make
 from tests.support.client import ApiClient, Rollback
 from tests.support.make import VAULT
@@ -42,6 +42,20 @@ class Fragile(Database):
 
     def transaction(self) -> AbstractAsyncContextManager[Db]:
         return self._transaction()
+
+
+class FragileRollback(Rollback):
+    """The same inside the transaction of the test."""
+
+    def __init__(self, db: Db, *, commits: int) -> None:
+        super().__init__(db)
+        self._left = commits
+
+    def transaction(self) -> AbstractAsyncContextManager[Db]:
+        if self._left == 0:
+            raise Killed
+        self._left -= 1
+        return super().transaction()
 
 
 @pytest.fixture
@@ -160,6 +174,80 @@ async def test_the_rows_left_out_come_in_pages(
     assert page["skipped_count"] == 5
 
 
+async def test_the_rows_left_out_are_a_file(
+    api: ApiClient, other_api: ApiClient, *, db: Db, context: Callable[[Database], JobContext], campaign_id: int
+) -> None:
+    """As they may be opened in a spreadsheet: no cell is a formula."""
+    body = await start(api, campaign_id, 'email,x\nbo@tarn.dev,\n"nora,quist",\n=1+1,\nbo@tarn.dev,\n')
+    path = f"/campaigns/{campaign_id}/leads/import/{body['import_id']}/skipped"
+    assert (await api.get(path)).text == "row,email,reason\n"  # so far nothing was left out
+    await run(db, context, body["import_id"])
+    answer = await api.get(path)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == f"attachment; filename=import_{body['import_id']}_skipped.csv"
+    assert answer.text.splitlines() == [
+        "row,email,reason",
+        '3,"nora,quist",Invalid email',
+        "4,'=1+1,Invalid email",
+        "5,bo@tarn.dev,Duplicate in upload",
+    ]
+    assert (await other_api.get(path)).status_code == 404
+    assert (await api.get(f"/campaigns/{campaign_id}/leads/import/999/skipped")).status_code == 404
+
+
+async def test_imports_of_a_campaign_are_listed_newest_first(
+    api: ApiClient, other_api: ApiClient, *, db: Db, context: Callable[[Database], JobContext], campaign_id: int
+) -> None:
+    first = (await start(api, campaign_id, "email\na@b.io\nx\n", file_name="a.csv"))["import_id"]
+    await run(db, context, first)
+    second = (await start(api, campaign_id, "email\nb@b.io\n", file_name="b.csv"))["import_id"]
+    body = (await api.get(f"/campaigns/{campaign_id}/leads/import")).json()
+    shown = [(row["import_id"], row["file_name"], row["status"], row["skipped_count"]) for row in body["data"]]
+    assert shown == [(second, "b.csv", "QUEUED", 0), (first, "a.csv", "COMPLETED", 1)]
+    assert body["data"][1]["skipped_by_reason"] == {"Invalid email": 1}
+    assert "skipped_leads" not in body["data"][1]
+    page = (await api.get(f"/campaigns/{campaign_id}/leads/import", params={"offset": 1, "limit": 5})).json()
+    assert (page["total_count"], [row["import_id"] for row in page["data"]]) == (2, [first])
+    assert (await other_api.get(f"/campaigns/{campaign_id}/leads/import")).status_code == 404
+
+
+async def test_a_preview_says_how_a_file_was_understood_and_imports_nothing(
+    api: ApiClient, db: Db, campaign_id: int
+) -> None:
+    table = "E-Mail;Vorname;Titel;\nada@hexly.io;Ada;CTO;\n;Bo;;\nnora@@hexly;Nora;CEO;;x\n"
+    path = f"/campaigns/{campaign_id}/leads/import/preview"
+    answer = await api.post(path, content=table.encode(), headers=CSV, params={"file_name": "de.csv"})
+    assert answer.json() == {
+        "ok": True,
+        "file_name": "de.csv",
+        "encoding": "utf-8",
+        "delimiter": ";",
+        "has_header": True,
+        "row_count": 3,
+        "unreadable_count": 2,
+        "mapping": {"E-Mail": "email", "Vorname": "first_name", "Titel": "Titel"},
+        "columns": [
+            {"name": "E-Mail", "field": "email", "samples": ["ada@hexly.io", "nora@@hexly"]},
+            {"name": "Vorname", "field": "first_name", "samples": ["Ada", "Bo", "Nora"]},
+            {"name": "Titel", "field": "Titel", "samples": ["CTO", "CEO"]},
+            {"name": "", "field": None, "samples": []},
+        ],
+        "sample_leads": [
+            {"row": 2, "email": "ada@hexly.io", "first_name": "Ada", "custom_fields": {"Titel": "CTO"}},
+            {"row": 3, "email": "", "first_name": "Bo", "custom_fields": {}},
+            {"row": 4, "email": "nora@@hexly", "first_name": "Nora", "custom_fields": {"Titel": "CEO"}},
+        ],
+    }
+    mapped = await api.post(path, content=table.encode(), headers=CSV, params={"mapping": '{"Titel": null}'})
+    assert mapped.json()["mapping"]["Titel"] is None
+    refused = await api.post(path, content=b"Who,Where\nAda,Lund\n", headers=CSV)
+    assert (refused.status_code, refused.json()["message"].partition(".")[0]) == (
+        400,
+        "No column holds email addresses",
+    )
+    assert await fetch_value(db, "SELECT count(*) FROM lead_imports") == 0
+
+
 async def test_a_form_brings_the_file_and_the_options(
     api: ApiClient, db: Db, context: Callable[[Database], JobContext], *, campaign_id: int
 ) -> None:
@@ -268,6 +356,33 @@ async def test_a_file_that_cannot_be_read_any_more_ends_the_import_with_a_reason
     await run(db, context, body["import_id"])
     after = await progress(api, campaign_id, body["import_id"])
     assert (after["status"], after["error"]) == ("FAILED", "The file is not in the encoding utf-8.")
+
+
+async def test_an_import_that_was_given_up_says_so_and_goes_on_when_it_is_told_to(
+    api: ApiClient, db: Db, context: Callable[[Database], JobContext], *, campaign_id: int
+) -> None:
+    rows = "".join(f"lead{number}@b.io\n" for number in range(2_500))
+    import_id = (await start(api, campaign_id, f"email\n{rows}"))["import_id"]
+    resume = f"/campaigns/{campaign_id}/leads/import/{import_id}/resume"
+    await end_given_up(context(Rollback(db)))  # it is queued
+    assert (await progress(api, campaign_id, import_id))["status"] == "QUEUED"
+    assert (await api.post(resume)).json()["message"] == "Only an import that was given up can be resumed"
+    with pytest.raises(Killed):
+        await import_leads(context(FragileRollback(db, commits=1)), import_id)
+    await execute(db, "DELETE FROM procrastinate_jobs WHERE task_name = 'leads.import'")
+    await end_given_up(context(Rollback(db)))
+    about = await progress(api, campaign_id, import_id)
+    assert (about["status"], about["done_count"]) == ("FAILED", 2_000)
+    assert about["error"] == (
+        "The import stopped after 2000 of 2500 rows: the program failed there several times. "
+        "Nothing was imported twice. Resume it, or import the other rows as a file of their own."
+    )
+    assert (await api.post(resume)).json() == {"ok": True, "import_id": import_id, "status": "QUEUED"}
+    assert await fetch_value(db, "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'leads.import'") == 1
+    await run(db, context, import_id)
+    about = await progress(api, campaign_id, import_id)
+    assert (about["status"], about["added_count"], about["skipped_count"]) == ("COMPLETED", 2_500, 0)
+    assert (await api.post(resume)).status_code == 400
 
 
 async def test_an_import_into_a_deleted_campaign_ends_quietly(
