@@ -3,15 +3,19 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from benchmarks import claiming, importing, intake, sending, submitting
+from benchmarks import claiming, importing, intake, reading, sending, submitting
 from benchmarks.harness import CannotMeasure, Measurement
+from benchmarks.latency import Latency
 
-_BENCHMARKS: dict[str, tuple[Callable[[int], list[Measurement]], int, int]] = {
+Found = Sequence[Measurement | Latency]
+_BENCHMARKS: dict[str, tuple[Callable[[int], Found], int, int]] = {
     "b1": (sending.measure, 20_000, sending.FULL),
     "b2": (submitting.measure, 10_000, submitting.FULL),
     "b3": (importing.measure, 50_000, importing.FULL),
+    "b4": (reading.measure_calls, reading.USUAL, reading.FULL),
+    "b5": (reading.measure_reports, reading.USUAL, reading.FULL),
     "b6": (claiming.measure, claiming.FULL, claiming.FULL),
     "b7": (intake.measure, 10_000, intake.FULL),
 }
@@ -28,7 +32,7 @@ def main() -> int:
     names = [name.lower() for name in options.names] or list(_BENCHMARKS)
     if unknown := set(names) - _BENCHMARKS.keys():
         parser.error(f"there is no benchmark {' '.join(sorted(unknown))}; there are {' '.join(_BENCHMARKS)}")
-    measured: list[Measurement] = []
+    measured: list[Measurement | Latency] = []
     try:
         for name in names:
             measure, usual, full = _BENCHMARKS[name]
@@ -39,6 +43,8 @@ def main() -> int:
     except CannotMeasure as problem:
         print(problem, file=sys.stderr)
         return 2
+    finally:
+        reading.close()
     if options.as_json:
         print(json.dumps([each.as_dict() for each in measured], indent=2))
     return 0 if all(each.is_reached for each in measured) else 1

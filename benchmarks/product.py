@@ -65,12 +65,17 @@ class Product:
         done = subprocess.run(command, env=self._environment, capture_output=True, check=True)  # noqa: S603
         return str(json.loads(done.stdout)["api_key"])
 
-    def database(self) -> psycopg.Connection[Any]:
-        """A connection to its database, as the role that the product uses."""
+    @property
+    def url(self) -> str:
+        """Its database, as the role that the product uses."""
         url = connect_url(self._folder)
         if url is None:
             raise CannotMeasure("The product's database does not run.")
-        return psycopg.connect(url, autocommit=True)
+        return url
+
+    def database(self) -> psycopg.Connection[Any]:
+        """A connection to its database."""
+        return psycopg.connect(self.url, autocommit=True)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS

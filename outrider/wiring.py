@@ -5,6 +5,7 @@ Webhooks know none of the slices that tell them something: the adapters below pu
 
 from collections.abc import Sequence
 
+from outrider.analytics.jobs import work_off
 from outrider.campaigns import actions as campaigns
 from outrider.campaigns import subsequences as clocks
 from outrider.campaigns.models import (
@@ -74,6 +75,7 @@ JOBS = (
     refresh_tokens,
     jobs.retrigger,
     jobs.clean_up,
+    work_off,
 )
 """Handlers of queued work register themselves when they are imported."""
 

@@ -11,8 +11,9 @@ from starlette.responses import Response
 from outrider.analytics import store
 from outrider.analytics import wire_campaign as wire
 from outrider.analytics import wire_campaign_query as asked
-from outrider.analytics.cohorts import NOTHING, By, Counts, count_all, count_by
+from outrider.analytics.cohorts import NOTHING, Counts, count_all, count_by
 from outrider.analytics.engagement import list_reasons, load_engagement
+from outrider.analytics.grouping import By
 from outrider.analytics.mails import Scope
 from outrider.analytics.moments import count_events
 from outrider.analytics.windows import ALWAYS

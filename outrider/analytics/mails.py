@@ -21,6 +21,8 @@ class Scope:
     campaign_ids: Sequence[int] | None = None
     has_client: bool = False
     """Only campaigns that belong to some client."""
+    is_rolled: bool = False
+    """Whether the account's sums are up to date (`rollup`), so that figures may be read from them."""
 
     @property
     def params(self) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from outrider.analytics import rolled
 from outrider.analytics.mails import CAMPAIGN, MAIL, Scope
+from outrider.analytics.rolled import OF_GAPS
 from outrider.analytics.windows import Window
 from outrider.kit.db import Db, fetch_dict, fetch_dicts, fetch_value
 
@@ -15,6 +17,8 @@ async def count_events(db: Db, scope: Scope, midnights: Sequence[datetime]) -> d
     Mails count where they were sent, opens, clicks, answers, bounces and unsubscribes each where they happened. Leads
     are distinct within a day and a campaign.
     """
+    if scope.is_rolled and rolled.fits(midnights):
+        return await rolled.count_events(db, scope, midnights)
     rows = await fetch_dicts(
         db,
         f"""
@@ -69,6 +73,8 @@ async def count_events(db: Db, scope: Scope, midnights: Sequence[datetime]) -> d
 
 async def count_positive_replies(db: Db, scope: Scope, midnights: Sequence[datetime]) -> dict[int, int]:
     """Count positive leads, each on the day of its first answer, by the number of the day from 1."""
+    if scope.is_rolled:
+        return await rolled.count_positive_replies(db, scope, midnights)
     rows = await fetch_dicts(
         db,
         f"""
@@ -98,6 +104,8 @@ async def count_positive_replies(db: Db, scope: Scope, midnights: Sequence[datet
 
 async def count_new_leads(db: Db, scope: Scope, window: Window) -> dict[str, int]:
     """Count the leads that were mailed in the window, and those of them whose first mail that was."""
+    if scope.is_rolled and rolled.fits([window.start, window.end]):
+        return await rolled.count_new_leads(db, scope, window)
     found = await fetch_dict(
         db,
         f"""
@@ -119,6 +127,8 @@ async def measure_first_replies(db: Db, scope: Scope, window: Window) -> dict[st
 
     `average` and `median` are in microseconds, None without any; `distribution` counts by the limits of `hours`.
     """
+    if scope.is_rolled:
+        return await rolled.measure_first_replies(db, scope, window)
     found = await fetch_dict(
         db,
         f"""
@@ -139,15 +149,7 @@ async def measure_first_replies(db: Db, scope: Scope, window: Window) -> dict[st
                               AND mail.sent_at >= %(window_start)s
                               AND mail.sent_at < %(window_end)s)
         )
-        SELECT floor(avg(microseconds))::bigint AS average,
-               floor(percentile_cont(0.5) WITHIN GROUP (ORDER BY microseconds))::bigint AS median,
-               count(*) FILTER (WHERE microseconds < 3600000000) AS within_hour,
-               count(*) FILTER (WHERE microseconds < 6 * 3600000000) AS within_6_hours,
-               count(*) FILTER (WHERE microseconds < 24 * 3600000000) AS within_day,
-               count(*) FILTER (WHERE microseconds < 72 * 3600000000) AS within_3_days,
-               count(*) FILTER (WHERE microseconds < 168 * 3600000000) AS within_week,
-               count(*) AS total
-          FROM gap
+        {OF_GAPS}
         """,  # noqa: S608 - constants
         {**scope.params, **window.bounds},
     )
@@ -159,6 +161,8 @@ async def measure_answers(db: Db, scope: Scope, window: Window) -> dict[int, int
 
     An answer is measured from the newest word of the lead before it.
     """
+    if scope.is_rolled:
+        return await rolled.measure_answers(db, scope, window)
     rows = await fetch_dicts(
         db,
         f"""
@@ -194,6 +198,8 @@ async def measure_answers(db: Db, scope: Scope, window: Window) -> dict[int, int
 
 async def count_categories(db: Db, scope: Scope, window: Window) -> list[dict[str, Any]]:
     """Count answered mails of the window by the category that their lead has now: without sentiment first."""
+    if scope.is_rolled:
+        return await rolled.count_categories(db, scope, window)
     return await fetch_dicts(
         db,
         f"""
@@ -213,6 +219,8 @@ async def count_categories(db: Db, scope: Scope, window: Window) -> list[dict[st
 
 async def find_first_sent_at(db: Db, scope: Scope) -> datetime | None:
     """When the first mail went out."""
+    if scope.is_rolled:
+        return await rolled.find_first_sent_at(db, scope)
     found: datetime | None = await fetch_value(
         db,
         f"WITH {CAMPAIGN}, {MAIL} SELECT min(sent_at) FROM mail",  # noqa: S608 - constants

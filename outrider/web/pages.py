@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from outrider.analytics import store as analytics
-from outrider.analytics.cohorts import NOTHING, By, count_all, count_by
+from outrider.analytics.cohorts import NOTHING, count_all, count_by
+from outrider.analytics.grouping import By
 from outrider.analytics.mails import Scope
 from outrider.analytics.windows import ALWAYS
 from outrider.content.cleaning import clean, has_remote_images

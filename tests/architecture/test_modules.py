@@ -21,7 +21,10 @@ CLOCKS = {
 """Calls that say what time it is. `time.monotonic` and `perf_counter` do not: they are for waiting and measuring."""
 
 TRANSACTIONS_OPEN_IN = {
+    "analytics.api": "a report begins after the sums were brought up to date",
     "analytics.api_campaign": "an export reads after its request has ended",
+    "analytics.jobs": "jobs",
+    "analytics.rollup": "sums are brought up to date for all who ask, whatever becomes of the request",
     "cli.accounts": "commands",
     "cli.demo": "commands",
     "cli.doctor": "looks, and rolls back",
