@@ -15,6 +15,7 @@ from importlib.resources import files
 from outrider.mail.address import InvalidAddress, normalise
 from outrider.mail.contact import find_named
 from outrider.mail.parse import Correspondent, Headers, Incoming, local_date
+from outrider.mail.patterns import AnyOf
 from outrider.mail.quote import new_text
 from outrider.mail.return_date import find_return_date
 
@@ -118,7 +119,9 @@ def _told(
     return by_subject[0] if by_subject else None
 
 
-def _first(patterns: tuple[tuple[AutoReplyKind, re.Pattern[str]], ...], text: str) -> tuple[AutoReplyKind, str] | None:
+def _first(
+    patterns: tuple[tuple[AutoReplyKind, re.Pattern[str] | AnyOf], ...], text: str
+) -> tuple[AutoReplyKind, str] | None:
     for kind, pattern in patterns:
         if found := pattern.search(text):
             return kind, found[0]
@@ -150,10 +153,10 @@ class _Rules:
     certain_headers: tuple[tuple[str, re.Pattern[str], AutoReplyKind], ...]
     hints: tuple[tuple[str, re.Pattern[str]], ...]
     subjects: tuple[tuple[AutoReplyKind, re.Pattern[str]], ...]
-    bodies: tuple[tuple[AutoReplyKind, re.Pattern[str]], ...]
-    automatic: re.Pattern[str]
+    bodies: tuple[tuple[AutoReplyKind, AnyOf], ...]
+    automatic: AnyOf
     automatic_subject: re.Pattern[str]
-    personal: re.Pattern[str]
+    personal: AnyOf
 
     def certain(self, headers: Headers) -> tuple[AutoReplyKind, str] | None:
         for name, pattern, kind in self.certain_headers:
@@ -179,9 +182,9 @@ def _rules() -> _Rules:
         certain_headers=tuple((name, _compiled(text), AutoReplyKind(kind)) for name, text, kind in headers["certain"]),
         hints=tuple((name, _compiled(value)) for name, value in headers["hints"]),
         subjects=tuple((kind, _any_of(rules[kind]["subject"], begin=_BEGIN)) for kind in kinds),
-        bodies=tuple((kind, _any_of(rules[kind]["body"])) for kind in kinds),
-        automatic=_any_of(rules["automatic"]["body"]),
-        personal=_any_of(rules["automatic"]["personal"]),
+        bodies=tuple((kind, AnyOf(rules[kind]["body"], re.IGNORECASE)) for kind in kinds),
+        automatic=AnyOf(rules["automatic"]["body"], re.IGNORECASE),
+        personal=AnyOf(rules["automatic"]["personal"], re.IGNORECASE),
         automatic_subject=_any_of(rules["automatic"]["subject"], begin=_BEGIN),
     )
 
@@ -190,5 +193,5 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-def _any_of(patterns: list[str], *, begin: str = "") -> re.Pattern[str]:
+def _any_of(patterns: list[str], *, begin: str) -> re.Pattern[str]:
     return _compiled(f"{begin}(?:{'|'.join(patterns)})")

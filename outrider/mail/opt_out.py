@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from outrider.mail.parse import Incoming
+from outrider.mail.patterns import AnyOf
 from outrider.mail.quote import new_text
 
 LOOKED_AT = 800  # characters of the new text
@@ -40,7 +41,7 @@ def _before(text: str, found: re.Match[str]) -> str:
 @dataclass(frozen=True, slots=True)
 class _Rules:
     whole: re.Pattern[str]
-    sentence: re.Pattern[str]
+    sentence: AnyOf
     negated: re.Pattern[str]
 
 
@@ -51,6 +52,6 @@ def _rules() -> _Rules:
     around = r"[\s,.!:;-]{0,3}"
     return _Rules(
         whole=re.compile(rf"(?:{polite}{around}){{0,2}}(?:{'|'.join(rules['whole'])})(?:{around}{polite}){{0,3}}"),
-        sentence=re.compile("|".join([*rules["sentence"], *rules["objection"]]), re.MULTILINE),
+        sentence=AnyOf([*rules["sentence"], *rules["objection"]], re.MULTILINE),
         negated=re.compile(rf"\b(?:{'|'.join(rules['negated'])})\b"),
     )

@@ -9,9 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from outrider.kit.db import Db, execute, fetch_all, fetch_dicts
+from outrider.kit.db import Db, as_records, execute, fetch_all, fetch_dicts
 from outrider.webhooks.models import DeliveryState, EventType, Level
 from outrider.webhooks.payloads import Payload
 
@@ -40,10 +38,11 @@ async def insert_events(db: Db, events: Sequence[NewEvent]) -> None:
         """
         WITH event AS MATERIALIZED (
             SELECT nextval('webhook_events_id_seq') AS id, given.*
-            FROM unnest(%(user_ids)s::bigint[], %(campaign_ids)s::bigint[], %(campaign_lead_ids)s::bigint[],
-                        %(event_types)s::text[], %(occurred_at)s::timestamptz[], %(due_at)s::timestamptz[],
-                        %(payloads)s::jsonb[])
-                 WITH ORDINALITY
+            FROM ROWS FROM (
+                     json_to_recordset(%(events)s::json)
+                         AS (user_id bigint, campaign_id bigint, campaign_lead_id bigint, event_type text,
+                             occurred_at timestamptz, due_at timestamptz, payload jsonb)
+                 ) WITH ORDINALITY
                  AS given (user_id, campaign_id, campaign_lead_id, event_type, occurred_at, due_at, payload, number)
         ), inserted AS (
             INSERT INTO webhook_events (id, user_id, campaign_id, campaign_lead_id, event_type, occurred_at, payload)
@@ -57,13 +56,7 @@ async def insert_events(db: Db, events: Sequence[NewEvent]) -> None:
         ORDER BY event.id, target.webhook_id
         """,
         {
-            "user_ids": [event.user_id for event in events],
-            "campaign_ids": [event.campaign_id for event in events],
-            "campaign_lead_ids": [event.campaign_lead_id for event in events],
-            "event_types": [event.event_type for event in events],
-            "occurred_at": [event.occurred_at for event in events],
-            "due_at": [event.due_at for event in events],
-            "payloads": [Jsonb(event.payload) for event in events],
+            "events": as_records(events),
             "numbers": [number for number, _ in targets],
             "webhook_ids": [webhook_id for _, webhook_id in targets],
         },
