@@ -1,9 +1,12 @@
 """Other people's HTML, made safe to show (design 5 and 10): no scripts, no forms, no styles that reach out of the mail,
 images from elsewhere only when asked for.
+
+It is the first of three walls; where mails are shown, the page's policy and the frame's sandbox are the others.
 """
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from html import escape
 
@@ -12,6 +15,9 @@ import nh3
 from outrider.content.text import to_text
 
 MAX_LENGTH = 500_000
+
+Resolve = Callable[[str, str], str | None]
+"""What is shown instead of the address in an `a` or `img`; None: nothing."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -27,7 +33,6 @@ _GONE_WITH_CONTENT = frozenset({"script", "style", "title", "head", "template", 
 _ATTRIBUTES = {
     "*": {"align", "dir", "lang", "style", "title"},
     "a": {"href"},
-    "blockquote": {"cite"},
     "col": {"span", "width"},
     "font": {"color", "face", "size"},
     "img": {"alt", "height", "src", "width"},
@@ -47,7 +52,9 @@ _STYLES = _words(
 )
 _SCHEMES = frozenset({"http", "https", "mailto", "tel", "cid", "data"})
 _FETCHED_IMAGE = re.compile(r'<img [^<>]*?\bsrc="(?!data:|cid:)')
-_IMAGE_DATA = re.compile(r"data:image/(?:png|gif|jpeg|webp);base64,", re.IGNORECASE)
+_WEB = re.compile(r"https?://", re.IGNORECASE)
+_LINK = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
+_PICTURE = re.compile(r"(?:data:image/(?:png|gif|jpeg|webp);base64,|cid:)", re.IGNORECASE)
 
 # The parser takes quadratic time over nested elements (100 kB of "<div>": 23 s), and opens formatting anew in each
 # block that follows. What exceeds these bounds is shown as text.
@@ -60,26 +67,36 @@ _NEVER_DEEP = _words(
 _FORMATTING = _words("a b big code em font i nobr s small strike strong tt u")
 
 
-def clean(html: str, *, images: bool = False) -> str:
-    """HTML that can be shown inside a page of ours. Images that are fetched stay out unless asked for."""
+def as_is(_tag: str, url: str) -> str | None:
+    return url
+
+
+def clean(html: str, *, images: bool = False, resolve: Resolve = as_is) -> str:
+    """HTML that can be shown in a frame of ours. Images that are fetched stay out unless asked for."""
     html = html[:MAX_LENGTH].encode("utf-8", "replace").decode()  # mail may hold what is no character
     if _is_hostile(html):
         return f"<p>{escape(to_text(html)).replace(chr(10), '<br>')}</p>"
-    return _cleaner(images=images).clean(html)
+    cleaner = _usual(images=images) if resolve is as_is else _cleaner(images=images, resolve=resolve)
+    return cleaner.clean(html)
 
 
-def has_remote_images(html: str) -> bool:
+def has_remote_images(html: str, *, resolve: Resolve = as_is) -> bool:
     """Whether there is something to ask the reader for."""
-    return _FETCHED_IMAGE.search(clean(html, images=True)) is not None
+    return _FETCHED_IMAGE.search(clean(html, images=True, resolve=resolve)) is not None
 
 
 @cache
-def _cleaner(*, images: bool) -> nh3.Cleaner:
+def _usual(*, images: bool) -> nh3.Cleaner:
+    """Composing mails cleans values, too, and making one takes longer than using it."""
+    return _cleaner(images=images, resolve=as_is)
+
+
+def _cleaner(*, images: bool, resolve: Resolve) -> nh3.Cleaner:
     return nh3.Cleaner(
         tags=set(_TAGS),
         clean_content_tags=set(_GONE_WITH_CONTENT),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
-        attribute_filter=_show_all if images else _block_images,
+        attribute_filter=_filter(images=images, resolve=resolve),
         url_schemes=set(_SCHEMES),
         filter_style_properties=set(_STYLES),
         set_tag_attribute_values={"a": {"target": "_blank"}},
@@ -87,19 +104,19 @@ def _cleaner(*, images: bool) -> nh3.Cleaner:
     )
 
 
-def _show_all(tag: str, attribute: str, value: str) -> str | None:
-    scheme = value.strip().partition(":")[0].lower()
-    if scheme in ("data", "cid"):
-        # Only pictures, and only where a picture goes.
-        is_picture = tag == "img" and attribute == "src" and (scheme == "cid" or bool(_IMAGE_DATA.match(value.strip())))
-        return value if is_picture else None
-    return value
+def _filter(*, images: bool, resolve: Resolve) -> Callable[[str, str, str], str | None]:
+    """A mail has no address that others could be relative to: those would lead to pages of ours."""
 
+    def kept(tag: str, attribute: str, value: str) -> str | None:
+        if attribute not in {"href", "src"}:
+            return value
+        url = value.strip()
+        url = resolve(tag, f"https:{url}" if url.startswith("//") else url) or ""
+        if tag == "img":
+            return url if _PICTURE.match(url) or (images and _WEB.match(url)) else None
+        return url if _LINK.match(url) else None
 
-def _block_images(tag: str, attribute: str, value: str) -> str | None:
-    shown = _show_all(tag, attribute, value)
-    is_fetched = tag == "img" and attribute == "src" and not value.strip().lower().startswith(("data:", "cid:"))
-    return None if is_fetched else shown
+    return kept
 
 
 def _is_hostile(html: str) -> bool:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 from outrider.inbox.models import EmailStatus, Filter, Sort, View
 from outrider.inbox.untracked import UntrackedFilter
 from outrider.kit.validation import LARGEST_ID, Flag, Id, Int, ListOf, StrictWire, Text, Wire, fault, moment
-from outrider.mail.quote import visible_html_text, visible_text
+from outrider.mail.quote import new_text_of
 from outrider.mail.text import html_to_text, text_to_html
 from outrider.messages.history import HistoryItem
 from outrider.messages.wire import attachment, history_item
@@ -266,7 +266,7 @@ def _untracked_reply(row: Mapping[str, Any], query: UntrackedQuery, public_url: 
         "cc": ", ".join(row["cc"]),
         "bcc": "",  # Bcc stands in no header
         "subject": row["subject"],
-        "visible_text": _visible(row),
+        "visible_text": new_text_of(row["text"], row["html"]).strip(),
         "reply_picked_time": row["created_at"],
         "is_read": row["is_read"],
         "has_attachment": bool(row["attachments"]),
@@ -293,9 +293,3 @@ def _untracked_reply(row: Mapping[str, Any], query: UntrackedQuery, public_url: 
             for file in row["attachments"]
         ]
     return reply
-
-
-def _visible(row: Mapping[str, Any]) -> str:
-    """What the person wrote, without what is quoted."""
-    text, html = row["text"], row["html"]
-    return (visible_text(text) if text is not None else visible_html_text(html or "")).strip()

@@ -28,9 +28,12 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 def new_text(incoming: Incoming) -> str:
     """The new text of a received mail, from whichever form it has."""
-    if incoming.text is not None and incoming.text.strip():
-        return visible_text(incoming.text)
-    return visible_html_text(incoming.html or "")
+    return new_text_of(incoming.text, incoming.html)
+
+
+def new_text_of(text: str | None, html: str | None) -> str:
+    """The same of a mail that was kept; plain text is nearer to what was typed."""
+    return visible_text(text) if text and text.strip() else visible_html_text(html or "")
 
 
 def visible_text(text: str) -> str:

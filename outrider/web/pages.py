@@ -2,7 +2,6 @@
 
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,28 +12,17 @@ from outrider.analytics.cohorts import NOTHING, count_all, count_by
 from outrider.analytics.grouping import By
 from outrider.analytics.mails import Scope
 from outrider.analytics.windows import ALWAYS
-from outrider.content.cleaning import clean, has_remote_images
-from outrider.content.text import to_text
 from outrider.engine import survey
 from outrider.mailboxes.state import is_engine_running
-from outrider.messages.history import HistoryItem, list_history
+from outrider.messages.history import list_history
 from outrider.messages.verdicts import list_verdicts
-from outrider.web import entrance, store, wording
-from outrider.web.shell import FILES, SAFE, STATIC, NotHere, Visit, in_words, page, show
+from outrider.web import entrance, mails, store, wording
+from outrider.web.shell import FILES, SAFE, STATIC, NotHere, Visit, in_words, number_of, page, show
 from outrider.web.store import CampaignLine, LeadLine
 from outrider.web.wording import State
 
 _CAMPAIGNS, _MAILBOXES, _LEADS, _EVENTS, _REPLIES = 20, 50, 50, 20, 50
 _MOST_ROWS = 2000
-_LONGEST_NUMBER = 19  # digits: what is shorter fits into a bigint
-_CHARACTERS_A_LINE = 80
-_HEIGHTS = (5, 9, 15, 24)
-"""Lines of text up to which a frame has its first, second … size (app.css); longer mails scroll."""
-_LONGEST_MEASURED = 20_000
-_MAIL_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
-    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +63,7 @@ async def overview(visit: Visit) -> Response:
 @page
 async def campaign(visit: Visit) -> Response:
     """One campaign: figures of each step, its mailboxes, its leads with the reason why the next email does not go."""
-    line = await _load_campaign(visit, _number(visit.request.path_params["campaign_id"]))
+    line = await _load_campaign(visit, number_of(visit.request.path_params["campaign_id"]))
     status = _choice(visit, "status", wording.LEAD_STATUSES)
     did = _choice(visit, "did", wording.LEAD_DEEDS)
     most_leads = _row_count(visit, "leads", _LEADS)
@@ -108,27 +96,20 @@ async def inbox(visit: Visit) -> Response:
     if not chosen:
         replies = await store.list_events(visit.db, visit.user_id, limit=_REPLIES, types=("REPLIED",))
         return show(visit, "replies.html", replies=replies)
-    lead = await store.find_lead(visit.db, visit.user_id, _number(chosen))
+    lead = await store.find_lead(visit.db, visit.user_id, number_of(chosen))
     if lead is None:
         raise NotHere
     [(lead, state)] = await _with_states(visit, lead.campaign_id, [lead])
-    mails = await list_history(visit.db, visit.user_id, [lead.id])
-    found = await list_verdicts(visit.db, visit.user_id, [item.id for item in mails if item.is_reply])
+    items = await list_history(visit.db, visit.user_id, [lead.id])
+    images_of = mails.asked_images(visit)
     return show(
-        visit, "conversation.html", lead=lead, state=state, mails=[_mail(item) for item in mails], verdicts=found
+        visit,
+        "conversation.html",
+        lead=lead,
+        state=state,
+        mails=[mails.shown(item, images_of=images_of) for item in items],
+        verdicts=await list_verdicts(visit.db, visit.user_id, [item.id for item in items if item.is_reply]),
     )
-
-
-@page
-async def mail(visit: Visit) -> Response:
-    """The HTML of a mail as a document of its own, in a sandbox: no script, no form, nothing fetched."""
-    html = await store.find_html(visit.db, visit.user_id, _number(visit.request.path_params["message_id"]))
-    if html is None:
-        raise NotHere
-    response = show(visit, "mail.html", body=clean(html))
-    response.headers["content-security-policy"] = _MAIL_POLICY
-    response.headers["x-frame-options"] = "SAMEORIGIN"
-    return response
 
 
 @in_words
@@ -153,7 +134,7 @@ routes = (
     Route("/app/set-password/{token}", entrance.set_password, methods=["GET", "POST"]),
     Route("/app/email-campaign/{campaign_id}/analytics", campaign),
     Route("/app/master-inbox", inbox),
-    Route("/app/mail/{message_id}", mail),
+    Route("/app/mail/{message_id}", mails.mail),
     Route("/app/static/{name}", static),
     Route("/app/{rest:path}", unknown, methods=["GET", "POST"]),
 )
@@ -171,22 +152,6 @@ async def _with_states(visit: Visit, campaign_id: int, leads: list[LeadLine]) ->
     reasons = await survey.explain(visit.db, visit.user_id, campaign_id, visit.now, campaign_lead_ids=ids)
     by_lead = {reason.campaign_lead_id: reason for reason in reasons}
     return [(lead, wording.lead_state(lead, by_lead.get(lead.id))) for lead in leads]
-
-
-def _mail(item: HistoryItem) -> dict[str, Any]:
-    if item.html is None:
-        return {"item": item, "size": None, "has_pictures": False}
-    text = to_text(item.html[:_LONGEST_MEASURED])
-    lines = sum(1 + len(line) // _CHARACTERS_A_LINE for line in text.splitlines())
-    size = sum(lines > height for height in _HEIGHTS)
-    return {"item": item, "size": size, "has_pictures": has_remote_images(item.html)}
-
-
-def _number(text: str) -> int:
-    """An id in an address; whatever is none belongs to nothing."""
-    if not (text.isascii() and text.isdigit() and len(text) < _LONGEST_NUMBER):
-        raise NotHere
-    return int(text)
 
 
 def _choice(visit: Visit, name: str, choices: Container[str]) -> str | None:

@@ -39,10 +39,11 @@ STATIC = {
 }
 FILES = {name: (files(__package__) / "static" / name).read_bytes() for name in STATIC}
 VERSION = sha256(b"".join(FILES.values())).hexdigest()[:12]
-_POLICY = (
+POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+_LONGEST_NUMBER = 19  # digits: what is shorter fits into a bigint
 SAFE = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
@@ -132,6 +133,13 @@ async def person_of(request: Request, db: Db, services: Services) -> Person | No
     return await access.find_person(db, token, now=services.clock.wall()) if token else None
 
 
+def number_of(text: str) -> int:
+    """An id in an address; whatever is none belongs to nothing."""
+    if not (text.isascii() and text.isdigit() and len(text) < _LONGEST_NUMBER):
+        raise NotHere
+    return int(text)
+
+
 def show(visit: Visit, template: str, **values: Any) -> Response:
     """A page of the app proper."""
     return render(visit.request, template, visit=visit, now=visit.now, **values)
@@ -145,7 +153,7 @@ def render(
     known = forms.binding_of(request, settings)
     binding = known or secrets.token_urlsafe()
     text = _templates.get_template(template).render(visit=visit, form_token=forms.make_token(binding), **values)
-    headers = {**SAFE, "content-security-policy": _POLICY, "x-frame-options": "DENY"}
+    headers = {**SAFE, "content-security-policy": POLICY, "x-frame-options": "DENY"}
     response = Response(text, status_code=status, headers=headers, media_type="text/html")
     if known is None:
         set_cookie(response, forms.browser_cookie(settings), binding, settings)

@@ -327,6 +327,32 @@ async def find_html(db: Db, user_id: int, message_id: int) -> str | None:
     return html
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An attachment that a mail may show in its text."""
+
+    content_id: str
+    content: bytes
+
+
+async def list_pictures(db: Db, user_id: int, message_id: int, *, largest: int) -> list[Picture]:
+    return await fetch_all(
+        db,
+        Picture,
+        """
+        SELECT content_id, content
+          FROM attachments
+         WHERE user_id = %(user_id)s
+           AND message_id = %(message_id)s
+           AND content_id IS NOT NULL
+           AND content IS NOT NULL
+           AND size <= %(largest)s
+         ORDER BY id
+        """,
+        {"user_id": user_id, "message_id": message_id, "largest": largest},
+    )
+
+
 async def find_account_name(db: Db, user_id: int) -> str:
     return str(await fetch_value(db, "SELECT name FROM accounts WHERE id = %(user_id)s", {"user_id": user_id}))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from outrider.kit.db import Db
 from outrider.mail.parse import Incoming, parse
-from outrider.mail.quote import visible_html_text, visible_text
+from outrider.mail.quote import new_text_of
 from outrider.mail.text import html_to_text, text_to_html
 from outrider.webhooks import facts
 from outrider.webhooks.correspondence import Reply
@@ -38,8 +38,7 @@ class Received:
 
     @property
     def new_text(self) -> str:
-        text = self.letter.text
-        return visible_text(text) if text and text.strip() else visible_html_text(self.letter.html or "")
+        return new_text_of(self.letter.text, self.letter.html)
 
     @property
     def sender_detail(self) -> str:

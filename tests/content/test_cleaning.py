@@ -70,6 +70,54 @@ def test_images_are_fetched_only_when_asked_for() -> None:
     assert not has_remote_images("<p>a</p>")
 
 
+@pytest.mark.parametrize(
+    ("address", "is_shown"),
+    [
+        ("https://x.example/a", True),
+        ("HTTP://x.example/a", True),
+        ("//x.example/a", True),
+        ("/app/log-out", False),
+        ("a.png", False),
+        ("#top", False),
+        ("?images=7", False),
+        ("\\\\x.example\\a", False),
+        ("/\\x.example/a", False),
+        ("http:x", False),
+        ("ftp://x.example/a", False),
+        ("file:///etc/passwd", False),
+        ("blob:https://x.example/a", False),
+        ("", False),
+    ],
+)
+def test_addresses_lead_out_of_the_page_or_nowhere(address: str, is_shown: bool) -> None:
+    assert ("href=" in clean(f'<a href="{address}">x</a>')) is is_shown
+    assert ("src=" in clean(f'<img src="{address}">', images=True)) is is_shown
+    assert "src=" not in clean(f'<img src="{address}">')
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        ("https://other.example/", 'href="https://other.example/"'),
+        ("data:image/png;base64,AA", ""),
+        ("javascript:alert(1)", ""),
+        ("/app/", ""),
+        (None, ""),
+    ],
+)
+def test_what_an_address_is_may_be_told_but_not_made_dangerous(answer: str | None, shown: str) -> None:
+    cleaned = clean('<a href="https://x.example/">x</a>', resolve=lambda _tag, _url: answer)
+    assert ("href" in cleaned) is bool(shown)
+    assert shown in cleaned
+
+
+def test_a_picture_may_be_put_in_the_place_of_its_name() -> None:
+    pictures = {"cid:a@b": "data:image/png;base64,AAAA", "cid:c": "data:image/svg+xml;base64,AAAA"}
+    cleaned = clean('<img src="cid:a@b"><img src="cid:c" alt="C">', resolve=lambda _tag, url: pictures[url])
+    assert cleaned == '<img src="data:image/png;base64,AAAA"><img alt="C">'
+    assert not has_remote_images('<img src="cid:a@b">', resolve=lambda _tag, url: pictures[url])
+
+
 def test_pictures_that_came_along_are_shown() -> None:
     html = '<img src="cid:part1"><img src="data:image/png;base64,AAAA">'
     assert clean(html) == html

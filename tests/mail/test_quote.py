@@ -128,6 +128,40 @@ def test_a_confidentiality_banner_at_the_top_does_not_hide_the_answer() -> None:
     assert "call me" in visible_text(text)
 
 
+HEADERS = [
+    "From: Jo <jo@send.example>|Sent: Monday, March 30, 2026 10:00 AM|To: Mira Voss|Subject: Idea",
+    "Von: Jo <jo@send.example>|Gesendet: Montag, 30. März 2026 10:00|An: Mira Voss|Betreff: Idee",
+    "De : Jo <jo@send.example>|Envoyé : lundi 30 mars 2026 10:00|À : Mira Voss|Objet : Idée",
+    "De: Jo <jo@send.example>|Enviado el: lunes, 30 de marzo de 2026|Para: Mira|Asunto: Idea",
+    "De: Jo <jo@send.example>|Enviada em: segunda-feira, 30 de março de 2026|Para: Mira|Assunto: Ideia",
+    "Da: Jo <jo@send.example>|Inviato: lunedì 30 marzo 2026|A: Mira|Oggetto: Idea",
+    "Van: Jo <jo@send.example>|Verzonden: maandag 30 maart 2026|Aan: Mira|Onderwerp: Idee",
+    "Från: Jo <jo@send.example>|Skickat: den 30 mars 2026|Till: Mira|Ämne: Idé",
+    "Fra: Jo <jo@send.example>|Sendt: 30. marts 2026|Til: Mira|Emne: Ide",
+    "Lähettäjä: Jo <jo@send.example>|Lähetetty: maanantai 30. maaliskuuta 2026|Vastaanottaja: Mira|Aihe: Idea",
+    "Od: Jo <jo@send.example>|Wysłano: poniedziałek, 30 marca 2026|Do: Mira|Temat: Pomysł",
+    "От: Jo <jo@send.example>|Отправлено: 30 марта 2026 г.|Кому: Mira|Тема: Идея",
+    "Kimden: Jo <jo@send.example>|Gönderildi: 30 Mart 2026|Kime: Mira|Konu: Fikir",
+    "差出人: Jo <jo@send.example>|送信日時: 2026年3月30日|宛先: Mira|件名: Idea",
+]
+
+
+@pytest.mark.parametrize("headers", HEADERS)
+def test_a_header_block_of_exchange_is_found_in_html_of_whatever_make(headers: str) -> None:
+    lines = [line.partition(":") for line in headers.replace("<", "&lt;").split("|")]
+    bold = "<br>".join(f"<b>{label}:</b>{value}" for label, _, value in lines)
+    for block in (f"<hr><font face=Tahoma>{bold}</font>", "".join(f"<p>{a}{b}{c}</p>" for a, b, c in lines)):
+        html = f"<div>Not now, thanks.</div><div>{block}</div><div>Hello Mira</div>"
+        assert visible_html_text(html) == "Not now, thanks.\n"
+
+
+@pytest.mark.parametrize("attribution", ATTRIBUTIONS)
+def test_the_line_above_a_quote_is_found_in_html_without_any_mark(attribution: str) -> None:
+    line = attribution.replace("<\n", "<").replace("<", "&lt;").replace(">", "&gt;")
+    html = f"<div>Sounds good</div><div>{line}<br></div><div>Hello Mira</div><div>are you free?</div>"
+    assert visible_html_text(html) == "Sounds good\n"
+
+
 GMAIL = """<div dir="ltr">Sounds good</div><br><div class="gmail_quote gmail_quote_container">
 <div dir="ltr" class="gmail_attr">On Mon, Mar 30, 2026, Jo wrote:<br></div><blockquote>Hello Mira</blockquote></div>"""
 OUTLOOK_WEB = """<div>Sounds good</div><div id="appendonsend"></div><hr><div id="divRplyFwdMsg"><b>From:</b> Jo<br>

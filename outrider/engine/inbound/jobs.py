@@ -8,7 +8,7 @@ from outrider.engine.store import find_reply
 from outrider.engine.triggers import Heard
 from outrider.kit.jobs import JobContext, job
 from outrider.leads.store import list_categories
-from outrider.mail.quote import visible_html_text, visible_text
+from outrider.mail.quote import new_text_of
 from outrider.messages import verdicts
 
 
@@ -21,8 +21,7 @@ async def categorise_reply(ctx: JobContext, *, user_id: int, message_id: int) ->
             return
         known = await list_categories(db, user_id, client_id=None)
         own = await categories.own_categories(db, user_id, reply.category_ids)
-    has_text = reply.text is not None and reply.text.strip()
-    text = visible_text(reply.text or "") if has_text else visible_html_text(reply.html or "")
+    text = new_text_of(reply.text, reply.html)
     choices = [Choice(each.id, each.name, each.description) for each in known if each.id in reply.category_ids]
     place = endpoint()
     verdict = await ask(ctx.http, place, text, choices) if place and text else None
