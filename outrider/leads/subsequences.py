@@ -220,18 +220,19 @@ async def _leave(db: Db, user_id: int, parent_campaign_lead_id: int, *, now: dat
 
 
 async def end_answered(db: Db, campaign_lead_ids: Sequence[int], *, now: datetime) -> None:
-    """These leads have answered in the parent: the subsequences that end for that end."""
+    """These leads have answered in the parent: the subsequences that end for that end, and grow on for nobody."""
     await execute(
         db,
         """
         UPDATE campaign_leads AS m
-           SET status = 'STOPPED', hold_reason = 'REPLIED', due_at = NULL, resume_at = NULL, updated_at = %(now)s,
+           SET status = CASE WHEN m.status = 'COMPLETED' THEN m.status ELSE 'STOPPED' END,
+               hold_reason = 'REPLIED', due_at = NULL, resume_at = NULL, updated_at = %(now)s,
                hold_code = NULL, hold_text = NULL, hold_until = NULL
           FROM subsequences AS s
          WHERE m.parent_campaign_lead_id = ANY(%(ids)s)
            AND s.campaign_id = m.campaign_id
            AND (m.ends_on_parent_reply OR s.stops_on_parent_reply)
-           AND m.status IN ('STARTED', 'INPROGRESS', 'PAUSED')
+           AND m.status IN ('STARTED', 'INPROGRESS', 'PAUSED', 'COMPLETED')
         """,
         {"ids": list(campaign_lead_ids), "now": now},
     )

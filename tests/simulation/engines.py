@@ -53,7 +53,11 @@ class EngineProcess:
             await self._leases._session.close()
 
     async def turn(self, between: "Between") -> int:
-        """Do what is due; `between` is asked at every seam. Returns how many mails were handed over."""
+        """Do what is due; `between` is asked at every seam. Returns how many mails were handed over.
+
+        What time has changed is seen before and after.
+        """
+        await self.rehearsal.tend()
         handed = 0
         while claimed := await self.rehearsal.claim():
             await between("a claim")

@@ -76,6 +76,25 @@ async def look_at_counters(db: Db, world: World) -> None:
             raise Broken(7, f"{name}: {wrong}")
 
 
+async def look_at_subsequences(db: Db) -> None:
+    """13, beyond the list: one at a time, each once, never beside the parent (product behaviour 7)."""
+    wrong = await fetch_dicts(
+        db,
+        """
+        SELECT child.parent_campaign_lead_id AS id, array_agg(child.campaign_id) AS campaign_ids, own.status
+        FROM campaign_leads AS child
+        LEFT JOIN campaign_leads AS own ON own.id = child.parent_campaign_lead_id
+        WHERE child.parent_campaign_lead_id IS NOT NULL
+        GROUP BY 1, own.status
+        HAVING count(*) <> count(DISTINCT child.campaign_id)
+            OR count(*) FILTER (WHERE child.status IN ('STARTED', 'INPROGRESS', 'PAUSED'))
+               + (own.status IN ('STARTED', 'INPROGRESS'))::int > 1
+        """,
+    )
+    if wrong:
+        raise Broken(13, f"leads in more than one place of a conversation: {wrong}")
+
+
 async def look_at_end(db: Db, world: World, servers: Servers, *, is_calm: bool) -> None:
     """11, and that nothing waits for ever without a reason that somebody can do something about."""
     rows = await fetch_dicts(db, "SELECT id, status FROM campaigns ORDER BY id")
@@ -84,7 +103,8 @@ async def look_at_end(db: Db, world: World, servers: Servers, *, is_calm: bool) 
         waiting = [each for each in found if each.code in _PASSING]
         if waiting and row["status"] == "ACTIVE":
             raise Broken(11, f"nothing will happen in campaign {row['id']} any more, but: {waiting}")
-        if is_calm and row["status"] != "COMPLETED":
+        has_leads = any(campaign_id == row["id"] for campaign_id, _, _ in world.leads.values())
+        if is_calm and row["status"] != "COMPLETED" and has_leads:
             raise Broken(11, f"campaign {row['id']} is {row['status']} at the end of a calm story: {found}")
     if is_calm:
         _look_at_completeness(world, servers)
@@ -96,5 +116,10 @@ _PASSING = {"NOT_DUE", "IN_QUEUE", "GAP", "OUTSIDE_WINDOW", "BEFORE_START", "NEW
 def _look_at_completeness(world: World, servers: Servers) -> None:
     for campaign_lead_id, (campaign_id, _, address) in world.leads.items():
         got = [each.step_number for each in servers.sent_to(campaign_lead_id)]
-        if got != list(range(1, world.campaigns[campaign_id].step_count + 1)):
+        has_moved = campaign_lead_id in world.origins.values()
+        wanted = list(range(1, world.campaigns[campaign_id].step_count + 1))
+        if got != (wanted[: len(got)] if has_moved else wanted):
             raise Broken(11, f"{address} got the steps {got} of campaign {campaign_id}", address)
+        takers = [each for each in world.campaigns.values() if each.parent_id == campaign_id and each.takes_silent]
+        if takers and not has_moved:
+            raise Broken(13, f"{address} was not heard of, and enters none of {[each.id for each in takers]}", address)

@@ -5,6 +5,7 @@ What they do comes in by the doors of the product: tracking hits, tokens of the 
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from email import message_from_bytes
 from urllib.parse import urlsplit
 
 from outrider.engine.inbound.arrival import Reader
@@ -20,7 +21,7 @@ from outrider.tracking.rules import load_rules
 from outrider.tracking.store import insert_visits
 from tests.simulation.servers import Submission
 from tests.simulation.story import Story
-from tests.simulation.world import World
+from tests.simulation.world import World, learn_leads
 from tests.support import make
 
 Act = Callable[[], Awaitable[None]]
@@ -61,16 +62,35 @@ class People:
         letter = letters.reply(
             got.mail, ReplyKind.INTERESTED, person=_person(got), now=self._world.now, random=self._story.random
         )
-        await self._deliver(got, letter)
-        if self._world.campaigns[got.campaign_id].stop_rule != "NEVER":
+        campaign = self._world.campaigns[got.campaign_id]
+        if campaign.stop_rule != "NEVER" or campaign.parent_id is not None:
             self._world.barred_leads[got.campaign_lead_id] = "has answered"
+        self._end_subsequences(got)
+        await self._deliver(got, letter)
+        self._know(got, letter)
+
+    def _end_subsequences(self, got: Submission) -> None:
+        """Those that an answer in the parent ends."""
+        for each in self._world.in_subsequences(got.campaign_lead_id):
+            where = self._world.leads.get(each)
+            if where and self._world.campaigns[where[0]].stops_on_parent_reply:
+                self._world.barred_leads[each] = "has answered in the parent"
+
+    def _know(self, got: Submission, letter: Letter) -> None:
+        message_id = message_from_bytes(letter.raw)["Message-ID"].strip(" <>")
+        self._world.known_mails[self._world.origin(got.campaign_lead_id)].append(message_id)
 
     async def _be_away(self, got: Submission) -> None:
         letter = letters.out_of_office(got.mail, person=_person(got), now=self._world.now, random=self._story.random)
-        await self._deliver(got, letter)
         campaign = self._world.campaigns[got.campaign_id]
-        if campaign.stop_rule != "NEVER" and not campaign.ignores_out_of_office:
+        counts = not (campaign.ignores_out_of_office or campaign.waits_for_return)
+        if counts and (campaign.stop_rule != "NEVER" or campaign.parent_id is not None):
             self._world.barred_leads[got.campaign_lead_id] = "was out of office, which counts as an answer"
+        if counts:
+            self._end_subsequences(got)
+        await self._deliver(got, letter)
+        if not campaign.ignores_out_of_office:
+            self._know(got, letter)
 
     async def _open(self, got: Submission) -> None:
         await self._hit(got, HitKind.OPEN, None)
@@ -110,6 +130,7 @@ class People:
         for _ in range(1 + self._story.happens(0.2)):
             async with self._database.transaction() as db:
                 await take_in(db, make.VAULT, reader, letter.raw, self._world.now, only_matched=False)
+                await learn_leads(db, self._world)
 
     async def _hit(self, got: Submission, kind: HitKind, url: str | None) -> None:
         async with self._database.transaction() as db:
@@ -122,6 +143,7 @@ class People:
                 visit = Visit(rows[0]["id"], kind, url, "GET", "192.0.2.7", _BROWSER, None, self._world.now)
                 await insert_visits(db, [visit])
                 await tracking.judge_waiting(db, _RULES, self._world.now + _RULES.burst_time)
+                await learn_leads(db, self._world)
 
 
 def _person(got: Submission) -> Person:

@@ -14,7 +14,7 @@ from tests.simulation.people import People
 from tests.simulation.servers import Servers
 from tests.simulation.story import Broken, Story
 from tests.simulation.users import Users
-from tests.simulation.world import build
+from tests.simulation.world import build, learn_leads
 from tests.support.database import Cleaner
 
 _LONGEST = timedelta(days=120)
@@ -69,6 +69,7 @@ class Run:
             async with self.database.transaction() as db:
                 await invariants.look_at_reasons(db, self.world)
                 await invariants.look_at_counters(db, self.world)
+                await invariants.look_at_subsequences(db)
                 await invariants.look_at_end(db, self.world, self.servers, is_calm=self.is_calm)
         finally:
             await self.engine.stop()
@@ -104,6 +105,7 @@ class Run:
 
     async def _interfere(self) -> None:
         """Somebody answers, opens or edits between the choice of a mail and its hand-over."""
+        await self._learn()
         if self.is_calm or not self.story.happens(_INTERFERENCE):
             return
         hurrying = next((each for each in sorted(self.happenings) if each[2].may_hurry), None)
@@ -141,12 +143,19 @@ class Run:
         before = len(self.servers.submissions)
         while not await self._survives_turn():
             pass
+        await self._learn()
         for made in self.servers.submissions[before:]:
             for at, act in self.people.react(made):
                 self._expect(max(at, self.world.now), act, may_hurry=True)
         if self.story.happens(_LOOK_AT_REASONS):
             async with self.database.transaction() as db:
                 await invariants.look_at_reasons(db, self.world)
+                await invariants.look_at_subsequences(db)
+
+    async def _learn(self) -> None:
+        """Who has entered a subsequence meanwhile."""
+        async with self.database.transaction() as db:
+            await learn_leads(db, self.world)
 
     async def _survives_turn(self) -> bool:
         try:

@@ -97,6 +97,8 @@ class Servers:
         self.submissions.append(made)
         self._by_lead[made.campaign_lead_id].append(made)
         self._by_mailbox[made.mailbox_id].append(made)
+        if is_taken:
+            self._world.known_mails[world.origin(made.campaign_lead_id)].append(made.mail.message_id)
         return outcome
 
     def _roll(self) -> Outcome:
@@ -175,12 +177,17 @@ class Servers:
             )
 
     def _look_at_mailbox(self, made: Submission) -> None:
-        heard = [
-            each for each in self.sent_to(made.campaign_lead_id) if each.is_taken or isinstance(each.outcome, Unknown)
-        ]
+        heard = [each for each in self._of_conversation(made) if each.is_taken or isinstance(each.outcome, Unknown)]
         before = {each.mailbox_id for each in heard}
-        if before - {made.mailbox_id} and made.campaign_lead_id not in self._world.reallocated:
+        ids = {made.campaign_lead_id, self._world.origin(made.campaign_lead_id)}
+        if before - {made.mailbox_id} and not ids & self._world.reallocated:
             raise Broken(5, f"{made.address} hears from another mailbox", made.address)
+
+    def _of_conversation(self, made: Submission) -> list[Submission]:
+        """What went to the lead before, in the parent and in its other subsequences too."""
+        origin = self._world.origin(made.campaign_lead_id)
+        parts = {origin, made.campaign_lead_id, *self._world.in_subsequences(origin)}
+        return [each for part in sorted(parts) for each in self.sent_to(part)]
 
     def _look_at_thread(self, made: Submission) -> None:
         before = [each for each in self.sent_to(made.campaign_lead_id) if each.is_taken]
@@ -190,6 +197,8 @@ class Servers:
         if answered is None or doubtful or not before:
             if answered is None and made.mail.subject.startswith("Re: "):
                 raise Broken(6, f"{made.address} gets a 'Re:' that answers nothing", made.address)
+            if answered is not None and made.campaign_lead_id in self._world.origins:
+                self._look_at_latest(made, answered.strip(" <>"))
             return
         last = before[-1].mail.message_id
         answers = answered.strip(" <>")
@@ -200,6 +209,14 @@ class Servers:
             raise Broken(6, f"the References of a mail to {made.address} lack the last one", made.address)
         if made.mail.subject != f"Re: {made.mail.thread_subject}":
             raise Broken(6, f"{made.address} gets the subject {made.mail.subject!r}", made.address)
+
+    def _look_at_latest(self, made: Submission, answered: str) -> None:
+        """The first mail of a subsequence answers what was written last, by whomever."""
+        if any(isinstance(each.outcome, Unknown) for each in self._of_conversation(made)):
+            return
+        known = self._world.known_mails[self._world.origin(made.campaign_lead_id)]
+        if answered in known[:-1]:
+            raise Broken(6, f"{made.address} gets an answer to {answered}, the latest is {known[-1]}", made.address)
 
 
 def _hour_is_strange(local: datetime) -> bool:

@@ -11,6 +11,7 @@ from outrider.kit.db import Database, Db, fetch_value
 from outrider.kit.errors import Problem
 from outrider.leads import actions as leads
 from outrider.leads.blocks import actions as blocks
+from outrider.leads.subsequences import push
 from outrider.mailboxes import actions as mailboxes
 from outrider.mailboxes.store import update_daily_caps
 from tests.simulation.story import Story
@@ -55,6 +56,7 @@ class Users:
             self._block_a_domain,
             self._remove_a_mailbox,
             self._suspend_a_mailbox,
+            self._push_a_lead,
         )
 
     def _pacing(self) -> tuple[Callable[[Db], Awaitable[None]], ...]:
@@ -159,6 +161,23 @@ class Users:
         )
         self._world.barred_addresses[address] = "was unsubscribed"
         self._story.tell(self._world.now, f"{address} is unsubscribed")
+
+    async def _push_a_lead(self, db: Db) -> None:
+        campaign_lead_id, campaign_id, _, address = self._any_lead()
+        ids = [each.id for each in self._world.campaigns.values() if each.parent_id == campaign_id]
+        if ids:
+            chosen = self._story.random.choice(ids)
+            await push(
+                db,
+                self._world.user_id,
+                campaign_lead_id,
+                chosen,
+                delay_days=self._story.random.choice((None, 0, 1)),
+                ends_on_parent_reply=False,
+                client_id=None,
+                now=self._world.now,
+            )
+            self._story.tell(self._world.now, f"{address} is pushed into subsequence {chosen}")
 
     async def _delete_a_lead(self, db: Db) -> None:
         campaign_lead_id, campaign_id, lead_id, address = self._any_lead()

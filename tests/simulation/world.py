@@ -4,16 +4,18 @@ Everything is made by the same actions as the API uses. What invariants are chec
 in force, and who may not be mailed any more.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from outrider.campaigns import actions as campaigns
-from outrider.campaigns import sequence
-from outrider.campaigns.models import StatusVerb, StepDraft, StepType, VariantDistribution, VariantDraft
+from outrider.campaigns import sequence, subsequences
+from outrider.campaigns.models import Campaign, StatusVerb, StepDraft, StepType, VariantDistribution, VariantDraft
 from outrider.campaigns.store import lock_campaign
+from outrider.campaigns.wire_subsequences import SubsequenceCreate
 from outrider.kit.db import Db, fetch_dicts
 from outrider.leads import addition
 from outrider.leads.judging import NewLead, Rules
@@ -55,6 +57,11 @@ class CampaignFacts:
     gaps: list[tuple[datetime, int]]
     new_caps: list[tuple[datetime, int]]
     ignores_out_of_office: bool = False
+    waits_for_return: bool = False
+    parent_id: int | None = None
+    stops_on_parent_reply: bool = False
+    takes_silent: bool = False
+    """Whoever is through with the parent and was not heard of."""
 
 
 @dataclass
@@ -72,7 +79,17 @@ class World:
     barred_addresses: dict[str, str] = field(default_factory=dict)
     paused_campaigns: set[int] = field(default_factory=set)
     reallocated: set[int] = field(default_factory=set)
+    origins: dict[int, int] = field(default_factory=dict)
+    """In a subsequence: the lead in the parent."""
+    known_mails: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """The Message-IDs of a conversation, by the lead in the campaign in which it began."""
     lead_count: int = 0
+
+    def origin(self, campaign_lead_id: int) -> int:
+        return self.origins.get(campaign_lead_id, campaign_lead_id)
+
+    def in_subsequences(self, campaign_lead_id: int) -> list[int]:
+        return [each for each, origin in self.origins.items() if origin == campaign_lead_id]
 
     def why_barred(self, campaign_lead_id: int, address: str) -> str | None:
         domain = address.rpartition("@")[2]
@@ -106,7 +123,9 @@ async def build(db: Db, story: Story) -> World:
     for _ in range(story.random.randint(1, 3)):
         await add_mailbox(db, world)
     for _ in range(story.random.choice((1, 1, 2))):
-        await add_campaign(db, world)
+        campaign_id = await add_campaign(db, world)
+        for _ in range(story.random.choice((0, 0, 1, 2))):
+            await add_subsequence(db, world, campaign_id)
     return world
 
 
@@ -135,18 +154,7 @@ async def add_campaign(db: Db, world: World) -> int:
     boxes = dice.sample(sorted(world.mailboxes), dice.randint(1, len(world.mailboxes)))
     await campaigns.add_mailboxes(db, world.user_id, made.id, boxes, auto_adjust_warmup=False, client_id=None, now=now)
     campaign = await lock_campaign(db, world.user_id, made.id, client_id=None)
-    world.campaigns[made.id] = CampaignFacts(
-        id=made.id,
-        zone=schedule["timezone"],
-        days=schedule["days"],
-        start_hour=schedule["start_hour"],
-        end_hour=schedule["end_hour"],
-        step_count=step_count,
-        stop_rule=campaign.stop_lead_settings,
-        gaps=[(now, schedule["min_time_between_emails"])],
-        new_caps=[(now, schedule["max_new_leads_per_day"])],
-        ignores_out_of_office=bool(campaign.out_of_office_detection_settings["ignoreOOOasReply"]),
-    )
+    world.campaigns[made.id] = _facts(campaign, step_count, now)
     world.story.tell(
         now,
         f"campaign {made.id}: {schedule['timezone']} {schedule['days']} {schedule['start_hour']}-"
@@ -157,6 +165,52 @@ async def add_campaign(db: Db, world: World) -> int:
     await add_leads(db, world, made.id, dice.randint(2, 7))
     await campaigns.change_status(db, world.user_id, made.id, StatusVerb.START, client_id=None, now=now)
     return made.id
+
+
+async def add_subsequence(db: Db, world: World, parent_id: int) -> None:
+    dice, now, parent = world.story.random, world.now, world.campaigns[parent_id]
+    conditions = dice.sample(_CONDITIONS, dice.randint(1, 2))
+    body = {
+        "parent_campaign_id": parent_id,
+        "conditionEvents": conditions,
+        "delayForNewLeads": dice.choice((0, 0, 2)),
+        "stopLeadOnParentCampaignReply": world.story.happens(0.5),
+    }
+    draft = SubsequenceCreate.model_validate(body).draft(None)
+    made = await subsequences.create(db, world.user_id, draft, scope=None, now=now)
+    drafts = [random_step(dice, number) for number in range(1, dice.randint(1, 2) + 1)]
+    drafts[0] = replace(drafts[0], subject=dice.choice(("", "", "Another thought")), variants=())
+    await sequence.save(db, world.user_id, made.id, drafts, client_id=None, now=now)
+    await campaigns.change_status(db, world.user_id, made.id, StatusVerb.START, client_id=None, now=now)
+    facts = _facts(made, len(drafts), now)
+    facts.parent_id = parent.id
+    facts.stops_on_parent_reply = draft.stops_on_parent_reply
+    facts.takes_silent = {"eventType": "NO_REPLY"} in conditions
+    world.campaigns[made.id] = facts
+    world.story.tell(
+        now, f"subsequence {made.id} of campaign {parent_id}: {conditions}, {len(drafts)} steps, {body=!r}"
+    )
+
+
+def _facts(campaign: Campaign, step_count: int, now: datetime) -> CampaignFacts:
+    out_of_office = campaign.out_of_office_detection_settings
+    assert campaign.timezone is not None
+    assert campaign.days is not None
+    assert campaign.start_hour is not None
+    assert campaign.end_hour is not None
+    return CampaignFacts(
+        id=campaign.id,
+        zone=campaign.timezone,
+        days=campaign.days,
+        start_hour=campaign.start_hour,
+        end_hour=campaign.end_hour,
+        step_count=step_count,
+        stop_rule=campaign.stop_lead_settings,
+        gaps=[(now, campaign.min_time_between_emails)],
+        new_caps=[(now, campaign.max_new_leads_per_day)],
+        ignores_out_of_office=bool(out_of_office["ignoreOOOasReply"]),
+        waits_for_return=bool(out_of_office["autoReactivateOOO"]),
+    )
 
 
 async def add_leads(db: Db, world: World, campaign_id: int, count: int) -> None:
@@ -181,11 +235,23 @@ async def learn_leads(db: Db, world: World) -> None:
     rows = await fetch_dicts(
         db,
         """
-        SELECT cl.id, cl.campaign_id, cl.lead_id, l.email, cl.status, cl.hold_reason
+        SELECT cl.id, cl.campaign_id, cl.lead_id, l.email, cl.parent_campaign_lead_id
         FROM campaign_leads AS cl JOIN leads AS l ON l.id = cl.lead_id
+        ORDER BY cl.id
         """,
     )
+    for row in rows:
+        if row["parent_campaign_lead_id"] and row["id"] not in world.origins:
+            _learn_move(world, row["id"], row["parent_campaign_lead_id"], f"{row['email']} enters {row['campaign_id']}")
     world.leads = {row["id"]: (row["campaign_id"], row["lead_id"], row["email"]) for row in rows}
+
+
+def _learn_move(world: World, campaign_lead_id: int, origin: int, text: str) -> None:
+    """What began before gets no more mail."""
+    for left in (origin, *world.in_subsequences(origin)):
+        world.barred_leads[left] = "has gone on to a subsequence"
+    world.origins[campaign_lead_id] = origin
+    world.story.tell(world.now, text)
 
 
 def random_schedule(dice: Any) -> dict[str, Any]:
@@ -231,8 +297,24 @@ def _settings(dice: Any) -> dict[str, Any]:
         ),
         "follow_up_percentage": dice.choice((0, 40, 100, 100)),
         "add_unsubscribe_tag": True,
-        "out_of_office_detection_settings": {"ignoreOOOasReply": dice.random() < 0.5},
+        "out_of_office_detection_settings": dice.choice(
+            ({"ignoreOOOasReply": True}, {"ignoreOOOasReply": False}, {"autoReactivateOOO": True})
+        ),
+        "ai_categorisation_options": dice.choice(([], ["1", "3"])),
     }
+
+
+_CONDITIONS: list[dict[str, Any]] = [
+    {"eventType": "REPLY_AN_EMAIL"},
+    {"eventType": "REPLY_AN_EMAIL", "excludedText": "call"},
+    {"eventType": "LEAD_CATEGORY_UPDATED", "categoryId": 1},
+    {"eventType": "OPEN_AN_EMAIL"},
+    {"eventType": "CLICK_ON_A_LINK", "text": "/1"},
+    {"eventType": "NO_REPLY"},
+    {"eventType": "NO_REPLY", "days": 2},
+    {"eventType": "NO_OPEN", "seqNumber": 1, "days": 3},
+    {"eventType": "OUT_OF_OFFICE_OVER"},
+]
 
 
 DAY = timedelta(days=1)
