@@ -1539,7 +1539,7 @@ CREATE INDEX campaign_leads_archived ON public.campaign_leads USING btree (user_
 
 CREATE INDEX campaign_leads_categorised ON public.campaign_leads USING btree (user_id, campaign_id, lead_id) INCLUDE (category_id) WHERE (category_id IS NOT NULL);
 
-CREATE INDEX campaign_leads_follow_up ON public.campaign_leads USING btree (mailbox_id, campaign_id, due_at) WHERE (status = 'INPROGRESS'::text);
+CREATE INDEX campaign_leads_follow_up ON public.campaign_leads USING btree (mailbox_id, campaign_id, due_at, last_step_number DESC, id) WHERE (status = 'INPROGRESS'::text);
 
 CREATE INDEX campaign_leads_held ON public.campaign_leads USING btree (campaign_id, hold_until) WHERE (hold_until IS NOT NULL);
 

@@ -77,8 +77,9 @@ def _first_wanted(round_: Round, queues: "Queues") -> set[tuple[int, int]]:
         return set(queues.due)
     wanted = set()
     for mailbox_id, pairs in _by_mailbox(round_).items():
-        turns_ = turns.in_order(pairs, partial(_first_choice, round_, round_.mailboxes[mailbox_id]))
-        first = next((pair for kind, pair in turns_ if kind is Kind.FOLLOW_UP and pair.key in queues.due), None)
+        waiting = [pair for pair in pairs if pair.key in queues.due]
+        turns_ = turns.in_order(waiting, partial(_first_choice, round_, round_.mailboxes[mailbox_id]))
+        first = next((pair for kind, pair in turns_ if kind is Kind.FOLLOW_UP), None)
         if first:
             wanted.add(first.key)
     return wanted
@@ -230,17 +231,20 @@ async def _list_due(db: Db, round_: Round, queues: Queues, pairs: Sequence[Pair]
     free = [pair for pair in pairs if pair.mailbox_id in round_.mailboxes]
     each = queues.depth + (_SPARE if any(round_.passes_many_over(pair.campaign_id) for pair in free) else 0)
     rows = await store.list_due_follow_ups(db, free, round_.span.until, each=each) if free else []
-    due = rotation.idle_longest_first(round_.mailboxes[mailbox_id] for mailbox_id in {row.mailbox_id for row in rows})
-    for mailbox in due[MOST_MAILS:]:
-        del round_.mailboxes[mailbox.id]
+    mailbox_ids = {row.mailbox_id for row in rows}
+    if len(mailbox_ids) > MOST_MAILS:
+        due = rotation.idle_longest_first(round_.mailboxes[mailbox_id] for mailbox_id in mailbox_ids)
+        for mailbox in due[MOST_MAILS:]:
+            del round_.mailboxes[mailbox.id]
     found: dict[tuple[int, int], list[Due]] = {}
     for row in rows:
         found.setdefault((row.campaign_id, row.mailbox_id), []).append(row)
     queues.unlisted -= {pair.key for pair in free}
     queues.unlisted |= {key for key, due_leads in found.items() if len(due_leads) == each}
-    for key, due_leads in found.items():
-        queues.due[key] = [each_due for each_due in due_leads if each_due.id not in queues.listed]
-        queues.listed.update(each_due.id for each_due in due_leads)
+    if queues.listed:
+        found = {key: [row for row in due_leads if row.id not in queues.listed] for key, due_leads in found.items()}
+    queues.due |= found
+    queues.listed.update([row.id for row in rows])
 
 
 async def _read_wanted(db: Db, round_: Round, queues: Queues) -> None:
@@ -252,8 +256,7 @@ async def _read_wanted(db: Db, round_: Round, queues: Queues) -> None:
             await _list_due(db, round_, queues, [pair for pair in round_.ready if pair.key in unlisted])
         ids = [each.id for key in wanted for each in queues.due.pop(key, ())]
         for lead in await _list_candidates(db, round_, ids):
-            # In a stretch it is the lead's own moment that counts.
-            if lead.mailbox_id is not None and (round_.span.is_stretch or round_.passes(lead)):
+            if lead.mailbox_id is not None:
                 queues.follow_ups.setdefault((lead.campaign_id, lead.mailbox_id), []).append(lead)
         wanted = {key for key in wanted if not queues.follow_ups.get(key) and key in queues.unlisted}
 

@@ -4,7 +4,6 @@ Product behaviour 1.6 to 1.8. Randomness comes from the ids, so the same state a
 """
 
 import hashlib
-from collections.abc import Hashable
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -14,18 +13,19 @@ from outrider.engine.schedule import Schedule, Window
 _JITTER = (30.0, 60.0)  # seconds added to every gap
 SHORTEST_JITTER = timedelta(seconds=_JITTER[0])
 _SHORTEST_DELAY = timedelta(minutes=1)
+_DIGESTS = 2**64
 
 
 def fraction(*parts: object) -> float:
     """Return a number in [0, 1) that depends on the parts only."""
     digest = hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest) / 2**64
+    return int.from_bytes(digest) / _DIGESTS
 
 
 @lru_cache(maxsize=2048)  # asked for twice with each mail, by its campaign and its mailbox
-def jitter(*parts: Hashable) -> timedelta:
+def jitter(campaign_id: int, mailbox_id: int, now: datetime) -> timedelta:
     low, high = _JITTER
-    return timedelta(seconds=low + (high - low) * fraction("jitter", *parts))
+    return timedelta(seconds=low + (high - low) * fraction("jitter", campaign_id, mailbox_id, now.timestamp()))
 
 
 def ready_at(pair: Pair, campaign: CampaignFacts, window: Window) -> datetime:

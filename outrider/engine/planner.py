@@ -72,14 +72,13 @@ async def _load_round(db: Db, mailboxes: Iterable[MailboxFacts], span: Span) -> 
         and gates.first_hold_of(Scope.MAILBOX, Case(now=at, mailbox=mailbox)) is None
     }
     pairs = rotation.served_longest_ago_first(await store.list_pairs(db, list(free))) if free else []
-    campaign_ids = {pair.campaign_id for pair in pairs}
-    await store.lock_campaigns(db, campaign_ids)
+    campaign_ids = await store.lock_campaigns(db, {pair.campaign_id for pair in pairs})
     round_ = await load_campaigns(db, campaign_ids, span.now)
     round_.mailboxes, round_.pairs, round_.span = free, pairs, span
     await _load_sender_domains(db, round_)
     windows = {campaign.id: _open_window(round_, campaign) for campaign in round_.campaigns.values()}
     for pair in pairs:
-        window = windows.get(pair.campaign_id)  # or the campaign was deleted at this moment
+        window = windows.get(pair.campaign_id)  # or another engine plans the campaign, or it was just deleted
         opens_at = limits.ready_at(pair, round_.campaigns[pair.campaign_id], window) if window else None
         if opens_at and opens_at <= span.until:
             round_.ready.append(pair)

@@ -46,6 +46,8 @@ class RecipientLimits:
 
     def free_at(self, recent: Sequence[datetime]) -> datetime | None:
         """Return when the domain may get another mail; `recent` are those of the last hour, in order."""
+        if not recent:
+            return None
         spans = ((self.per_minute, _SHORTEST), (self.per_hour, LONGEST))
         return max((recent[-most] + span for most, span in spans if 0 < most <= len(recent)), default=None)
 

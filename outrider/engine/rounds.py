@@ -121,7 +121,10 @@ class Round:
         return next((step for step in self.steps.get(campaign_id, ()) if step.id == step_id), None)
 
     def day(self, campaign_id: int) -> DayCounts:
-        return self.days.setdefault(campaign_id, DayCounts())
+        counts = self.days.get(campaign_id)
+        if counts is None:
+            counts = self.days[campaign_id] = DayCounts()
+        return counts
 
     def new_leads_left(self, campaign_id: int) -> int:
         """How many first mails of the campaign may still go today. Those of a subsequence are no new leads."""

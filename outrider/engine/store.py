@@ -548,9 +548,25 @@ async def list_shared_domains(db: Db) -> list[str]:
     return [row["domain"] for row in rows]
 
 
-async def lock_campaigns(db: Db, campaign_ids: Iterable[int]) -> None:
-    """Plan these campaigns alone until the end of the transaction, so that their caps and shares are exact."""
-    await _lock_each(db, _PLANNING_LOCK, campaign_ids)
+async def lock_campaigns(db: Db, campaign_ids: Iterable[int]) -> set[int]:
+    """Plan campaigns alone until the end of the transaction, so that their caps and shares are exact; returns which.
+
+    Those that another engine is just planning are left for the next round. It is waited for only if these are all.
+    """
+    ids = sorted(campaign_ids)
+    rows = await fetch_dicts(
+        db,
+        """
+        SELECT id
+          FROM unnest(%(ids)s::bigint[]) AS id
+         WHERE pg_try_advisory_xact_lock(%(key)s, (id %% 2147483647)::integer)
+        """,
+        {"key": _PLANNING_LOCK, "ids": ids},
+    )
+    if rows or not ids:
+        return {row["id"] for row in rows}
+    await _lock_each(db, _PLANNING_LOCK, ids)
+    return set(ids)
 
 
 async def _lock_each(db: Db, key: int, ids: Iterable[int]) -> None:
@@ -647,13 +663,13 @@ async def list_leads(db: Db, campaign_lead_ids: Sequence[int]) -> list[LeadFacts
         """
         SELECT cl.id, cl.user_id, cl.campaign_id, cl.lead_id, cl.mailbox_id, cl.status, cl.last_step_id,
                cl.last_step_number, cl.due_at, cl.provider, cl.created_at, l.email, l.first_name, l.last_name, l.phone_number, l.company_name,
-               l.website, l.location, l.linkedin_profile, l.company_url, l.custom_fields, l.is_unsubscribed,
+               l.website, l.location, l.linkedin_profile, l.company_url, l.custom_fields,
                EXISTS (SELECT
                          FROM leads AS other
                         WHERE other.user_id = l.user_id
                           AND other.domain = l.domain
                           AND other.id <> l.id) AS shares_domain,
-               l.unsubscribed_client_ids, cl.is_unsubscribed AS is_unsubscribed_from_campaign,
+               l.is_unsubscribed, l.unsubscribed_client_ids, cl.is_unsubscribed AS is_unsubscribed_from_campaign,
                (SELECT b.email_or_domain
                   FROM block_list AS b
                  WHERE b.user_id = cl.user_id
@@ -666,7 +682,8 @@ async def list_leads(db: Db, campaign_lead_ids: Sequence[int]) -> list[LeadFacts
                  LIMIT 1) AS block_entry,
                ARRAY(SELECT step_id FROM messages AS m
                       WHERE m.campaign_lead_id = cl.id AND m.step_id IS NOT NULL
-                        AND m.id IS DISTINCT FROM d.message_id) AS sent_step_ids,
+                        AND m.id IS DISTINCT FROM d.message_id
+                      ORDER BY step_id) AS sent_step_ids, -- ordered: by the index that has this order, also at first
                d.message_id AS retry_message_id, retry.step_id AS retry_step_id, retry.variant_id AS retry_variant_id,
                retry.stats_id AS retry_stats_id, d.mailbox_id AS retry_mailbox_id
           FROM campaign_leads AS cl

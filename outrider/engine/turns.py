@@ -6,7 +6,7 @@ whoever lags furthest behind its share is served. In each mailbox neither side g
 the other one has something. Campaigns that share a mailbox take turns, the one served longest ago first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 
 from outrider.engine.facts import CampaignFacts, DayCounts, MailboxFacts, Pair
@@ -36,7 +36,12 @@ def first_choice(campaign: CampaignFacts, day: DayCounts, mailbox: MailboxFacts)
     return Kind.FOLLOW_UP if lag >= new_lag else Kind.NEW
 
 
-def in_order(pairs: Sequence[Pair], choose: Callable[[Pair], Kind]) -> list[tuple[Kind, Pair]]:
-    """Return what a mailbox is offered one after the other: first choices by turns, then what those leave over."""
-    firsts = [(choose(pair), pair) for pair in pairs]
-    return firsts + [(kind.other, pair) for kind, pair in firsts]
+def in_order(pairs: Sequence[Pair], choose: Callable[[Pair], Kind]) -> Iterator[tuple[Kind, Pair]]:
+    """Yield what a mailbox is offered one after the other: first choices by turns, then what those leave over."""
+    firsts = []
+    for pair in pairs:
+        kind = choose(pair)
+        firsts.append((kind, pair))
+        yield kind, pair
+    for kind, pair in firsts:
+        yield kind.other, pair

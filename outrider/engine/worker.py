@@ -51,9 +51,10 @@ _RESTART_SECONDS = 1.0
 _FINISH_SECONDS = 14.0  # for servers to take what is being handed over; SIGTERM gives 20 in all
 _RECORD_SECONDS = 3.0  # for the database to take what they said
 
-PLANS = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+PLANS = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "enable_memoize": "off"}
 """Settings of the engine's connections. It looks rows up by key, in the same few statements again and again: they are
-planned once, not each time, and by index even if their tables are still empty at that moment."""
+planned once, not each time, and by index even if their tables are still empty at that moment. Each row is looked up
+for another key, so nothing is remembered for the next."""
 
 
 class Engine:

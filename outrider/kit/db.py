@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, LiteralString, Self, TypeVar, get_args, get_type_hints
 
@@ -24,7 +25,7 @@ Db = AsyncConnection[Any]
 T = TypeVar("T")
 _NO_PARAMETERS: Mapping[str, Any] = MappingProxyType({})
 _CONNECT_SECONDS = 10
-_LAYOUTS: dict[type[Any], tuple[list[str], list[tuple[str, type[Enum]]]]] = {}
+_LAYOUTS: dict[type[Any], tuple[list[str], list[tuple[str, Callable[[Any], Enum]]]]] = {}
 _ADVICE: tuple[tuple[type[BaseException], str, str], ...] = (
     # failures while connecting have no SQLSTATE, only the words of the server or of libpq
     (
@@ -229,15 +230,15 @@ def _row_factory(cls: type[T]) -> Callable[[AsyncCursor[Any]], Callable[[Sequenc
 
     def rows(cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], T]:
         columns = _column_names(cursor)
-        places = [(columns.index(name), enum) for name, enum in enums if name in columns]
+        places = [(columns.index(name), member) for name, member in enums if name in columns]
         is_in_order = columns == names
 
         def row(values: Sequence[Any]) -> T:
             if places:
                 cells = list(values)
-                for place, enum in places:
+                for place, member in places:
                     if cells[place] is not None:
-                        cells[place] = enum(cells[place])
+                        cells[place] = member(cells[place])
                 values = cells
             return cls(*values) if is_in_order else cls(**dict(zip(columns, values, strict=True)))
 
@@ -254,13 +255,16 @@ def _column_names(cursor: AsyncCursor[Any]) -> list[str]:
     return [(result.fname(place) or b"").decode() for place in range(result.nfields)]
 
 
-def _layout(cls: type[Any]) -> tuple[list[str], list[tuple[str, type[Enum]]]]:
-    """The fields of a dataclass in order, and those typed as an enum."""
+def _layout(cls: type[Any]) -> tuple[list[str], list[tuple[str, Callable[[Any], Enum]]]]:
+    """The fields of a dataclass in order, and of those typed as an enum what gives the member of a value."""
     if cls not in _LAYOUTS:
         hints = get_type_hints(cls) if is_dataclass(cls) else {}
         found = ((name, _enum_of(hint)) for name, hint in hints.items())
         names = [each.name for each in fields(cls)] if is_dataclass(cls) else []
-        _LAYOUTS[cls] = names, [(name, enum) for name, enum in found if enum is not None]
+        enums: list[tuple[str, Callable[[Any], Enum]]] = [
+            (name, cache(enum)) for name, enum in found if enum is not None
+        ]
+        _LAYOUTS[cls] = names, enums
     return _LAYOUTS[cls]
 
 

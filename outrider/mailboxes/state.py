@@ -239,7 +239,10 @@ async def remove_engine(db: Db, engine_id: UUID) -> None:
 
 
 async def claim_leases(db: Db, engine_id: UUID, wall: datetime, *, at_most: int) -> list[int]:
-    """Take mailboxes that nobody holds; returns the ids taken. Several engines share the work by `at_most`."""
+    """Take mailboxes that nobody holds; returns the ids taken. Several engines share the work by `at_most`.
+
+    Mailboxes of one campaign go to one engine, as far as that goes: two that plan a campaign wait for each other.
+    """
     rows = await fetch_dicts(
         db,
         """
@@ -248,7 +251,7 @@ async def claim_leases(db: Db, engine_id: UUID, wall: datetime, *, at_most: int)
           FROM mailboxes AS m
          WHERE m.deleted_at IS NULL
            AND NOT EXISTS (SELECT FROM mailbox_leases AS l WHERE l.mailbox_id = m.id)
-         ORDER BY m.id
+         ORDER BY (SELECT min(cm.campaign_id) FROM campaign_mailboxes AS cm WHERE cm.mailbox_id = m.id), m.id
          LIMIT %(at_most)s
             ON CONFLICT (mailbox_id) DO NOTHING
         RETURNING mailbox_id
@@ -265,7 +268,9 @@ async def give_up_leases(db: Db, engine_id: UUID, *, keep: int) -> list[int]:
         """
         DELETE FROM mailbox_leases AS l
          USING (SELECT lease.mailbox_id, m.deleted_at IS NOT NULL AS is_deleted,
-                       row_number() OVER (ORDER BY lease.mailbox_id) AS place
+                       row_number() OVER (ORDER BY (SELECT min(cm.campaign_id)
+                                                      FROM campaign_mailboxes AS cm
+                                                     WHERE cm.mailbox_id = m.id), m.id) AS place
                   FROM mailbox_leases AS lease
                   JOIN mailboxes AS m ON m.id = lease.mailbox_id
                  WHERE lease.engine_id = %(engine_id)s) AS mine

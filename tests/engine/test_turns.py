@@ -61,7 +61,7 @@ def test_the_share_is_exact_at_any_moment(percentage: int) -> None:
 def test_first_choices_of_all_campaigns_come_before_what_they_leave_over() -> None:
     first, second = pair(1), pair(2)
     chosen = {1: Kind.FOLLOW_UP, 2: Kind.NEW}
-    assert turns.in_order([first, second], lambda each: chosen[each.campaign_id]) == [
+    assert list(turns.in_order([first, second], lambda each: chosen[each.campaign_id])) == [
         (Kind.FOLLOW_UP, first),
         (Kind.NEW, second),
         (Kind.NEW, first),

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from outrider.config import Settings
+from outrider.engine import store
 from outrider.engine.worker import Engine
 from outrider.kit.clock import Clock
-from outrider.kit.db import Database, execute, fetch_dicts
+from outrider.kit.db import Database, Db, execute, fetch_dicts
 from outrider.kit.guard import guarded_client
+from outrider.mailboxes import state
 from outrider.sandbox import GREYLISTED, Fault, Moment, Pace, People, Sandbox
 from tests.support import make
 from tests.support.world import World
@@ -88,3 +91,59 @@ async def test_a_campaign_of_two_engines_whose_connections_are_cut_ends_with_eve
     [boxes] = await rows("SELECT sum(campaign_count) AS mail_count FROM mailbox_days")
     assert boxes["mail_count"] == 36
     assert await rows("SELECT message_id FROM dispatches") == []
+
+
+async def test_an_engine_leaves_out_what_the_other_one_is_just_planning(database: Database, now: datetime) -> None:
+    async with database.transaction() as db:
+        world = await World.make(db, now)
+        shared, own = await world.mailbox(), await world.mailbox()
+        busy, free = await world.campaign([shared]), await world.campaign([own])
+        await world.leads(busy, 1)
+        await world.leads(free, 1)
+    async with database.transaction() as other:
+        assert await store.lock_campaigns(other, [busy]) == {busy}
+        async with database.transaction() as db:
+            world.db = db
+            assert [attempt.campaign.id for attempt in await world.plan()] == [free]
+    async with database.transaction() as db:
+        world.db = db
+        assert [attempt.campaign.id for attempt in await world.plan()] == [busy]
+
+
+async def test_an_engine_waits_where_the_other_one_is_planning_all_it_has(database: Database, now: datetime) -> None:
+    async with database.transaction() as db:
+        world = await World.make(db, now)
+        await world.leads(await world.campaign([await world.mailbox()]), 1)
+
+    async def plan() -> int:
+        async with database.transaction() as db:
+            world.db = db
+            return len(await world.plan())
+
+    async with database.transaction() as other:
+        [campaign] = await fetch_dicts(other, "SELECT id FROM campaigns")
+        await store.lock_campaigns(other, [campaign["id"]])
+        planning = asyncio.create_task(plan())
+        await _until_somebody_waits(other)
+    assert await planning == 1
+
+
+async def _until_somebody_waits(db: Db) -> None:
+    while not await fetch_dicts(db, "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):  # noqa: ASYNC110 - another's
+        await asyncio.sleep(0.01)
+
+
+async def test_the_mailboxes_of_a_campaign_go_to_one_engine(database: Database, now: datetime) -> None:
+    first, second = uuid4(), uuid4()
+    async with database.transaction() as db:
+        world = await World.make(db, now)
+        boxes = [await world.mailbox() for _ in range(6)]
+        await world.campaign(boxes[::2])
+        await world.campaign(boxes[1::2])
+        await execute(db, "DELETE FROM mailbox_leases")
+        await world.engine(first)
+        await world.engine(second)
+        assert len(await state.claim_leases(db, first, now, at_most=6)) == 6
+        let_go = await state.give_up_leases(db, first, keep=3)
+        assert set(let_go) == set(boxes[1::2])
+        assert set(await state.claim_leases(db, second, now, at_most=3)) == set(boxes[1::2])
