@@ -46,6 +46,7 @@ class CountingContext(Context):
 async def _count(caller: FreeCtx) -> AsyncIterator[CountingContext]:
     is_rolled = await rollup.is_current(caller.database, caller.user_id)
     async with caller.database.transaction() as db:
+        await rollup.give_room(db)
         told = {each.name: getattr(caller, each.name) for each in fields(caller)}
         yield CountingContext(db=db, is_rolled=is_rolled, **told)
 

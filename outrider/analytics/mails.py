@@ -25,6 +25,13 @@ class Scope:
     """Whether the account's sums are up to date (`rollup`), so that figures may be read from them."""
 
     @property
+    def is_everything(self) -> bool:
+        """Whether no campaign of the account is left out."""
+        return (
+            self.key_client_id is None and self.client_ids is None and self.campaign_ids is None and not self.has_client
+        )
+
+    @property
     def params(self) -> dict[str, Any]:
         """As parameters of a query."""
         return {

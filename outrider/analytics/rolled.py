@@ -37,15 +37,13 @@ async def count_by(
     db: Db, scope: Scope, window: Window, by: By, *, midnights: Sequence[datetime] | None
 ) -> list[dict[str, Any]]:
     """As `cohorts.count_by`, with what reports over an account show."""
-    params = {**scope.params, **window.bounds}
+    params = {**scope.params, **window.bounds, "is_everything": scope.is_everything}
     if by is By.DAY and midnights:
         return await fetch_dicts(db, _DAYS, {**params, "midnights": list(midnights), "long": _long_days(midnights)})
     if by is By.MEMBER:
         return await fetch_dicts(db, _MEMBERS, params)
-    if by in _BY_CAMPAIGN:
-        return await fetch_dicts(db, _campaigns(by.value), params)
-    start, end = window.start or _EPOCH, window.end or _EPOCH  # `fits` has seen that it has both
-    return await fetch_dicts(db, _senders(by.value), {**params, **_whole_days(start, end)})
+    asked = _campaigns(by.value) if by in _BY_CAMPAIGN else _senders(by.value)
+    return await fetch_dicts(db, asked, {**params, **_whole_days(window)})
 
 
 def _long_days(midnights: Sequence[datetime]) -> list[int]:
@@ -53,8 +51,9 @@ def _long_days(midnights: Sequence[datetime]) -> list[int]:
     return [number for number, (start, end) in enumerate(pairwise(midnights), 1) if end - start > _DAY]
 
 
-def _whole_days(start: datetime, end: datetime) -> dict[str, datetime]:
+def _whole_days(window: Window) -> dict[str, datetime]:
     """The UTC days that a window holds as a whole, from one instant to another; none: both are its end."""
+    start, end = window.start or _EPOCH, window.end or _EPOCH  # `fits` has seen that it has both
     first = _EPOCH - (_EPOCH - start) // _DAY * _DAY
     last = _EPOCH + (end - _EPOCH) // _DAY * _DAY
     return {"first_day": first, "last_day": last} if first < last else {"first_day": end, "last_day": end}
@@ -89,11 +88,36 @@ _ACROSS: LiteralString = """
             SELECT campaign_id, mailbox_id, from_email, is_moved
               FROM counted_mails
              WHERE user_id = %(user_id)s
-               AND opened_at IS NOT NULL
                AND sent_at >= %(window_start)s + interval '14 days'
                AND sent_at < %(window_end)s
                AND sent_at - previous_opened_sent_at > interval '14 days'
                AND previous_opened_sent_at < %(window_start)s
+        )
+"""
+
+# The sums of a window: whole UTC days, and the quarters of an hour around them.
+_SUMS: LiteralString = """
+        piece AS NOT MATERIALIZED (
+            SELECT t.campaign_id, sent, opened, clicked, replied, bounced, unsubscribed, follow_up_count,
+                   follow_up_reply_count, untracked, first_sent, first_opened
+              FROM campaign
+              JOIN mail_totals AS t ON t.campaign_id = campaign.id
+             WHERE t.day >= (%(first_day)s::timestamptz AT TIME ZONE 'UTC')::date
+               AND t.day < (%(last_day)s::timestamptz AT TIME ZONE 'UTC')::date
+             UNION ALL
+            SELECT q.campaign_id, sent, opened, clicked, replied, bounced, unsubscribed, follow_up_count,
+                   follow_up_reply_count, untracked, first_sent, first_opened
+              FROM campaign
+              JOIN mail_quarters AS q ON q.campaign_id = campaign.id
+             WHERE q.at >= %(window_start)s
+               AND q.at < %(first_day)s
+             UNION ALL
+            SELECT q.campaign_id, sent, opened, clicked, replied, bounced, unsubscribed, follow_up_count,
+                   follow_up_reply_count, untracked, first_sent, first_opened
+              FROM campaign
+              JOIN mail_quarters AS q ON q.campaign_id = campaign.id
+             WHERE q.at >= %(last_day)s
+               AND q.at < %(window_end)s
         )
 """
 
@@ -131,18 +155,15 @@ _SENT_IN_WINDOW: LiteralString = """
 
 def _campaigns(grouping: Grouping) -> LiteralString:
     return f"""
-        WITH {CAMPAIGN}, {_ACROSS}, {_ANSWERED},
+        WITH {CAMPAIGN}, {_ACROSS}, {_ANSWERED}, {_SUMS},
         summed AS (
-            SELECT q.campaign_id,
+            SELECT campaign_id,
                    sum(sent) AS sent, sum(opened) AS opened, sum(clicked) AS clicked, sum(replied) AS replied,
                    sum(bounced) AS bounced, sum(unsubscribed) AS unsubscribed,
                    sum(follow_up_count) AS follow_up_count, sum(follow_up_reply_count) AS follow_up_reply_count,
                    sum(untracked) AS untracked, sum(first_sent) AS first_sent, sum(first_opened) AS first_opened
-              FROM campaign
-              JOIN mail_quarters AS q ON q.campaign_id = campaign.id
-             WHERE q.at >= %(window_start)s
-               AND q.at < %(window_end)s
-             GROUP BY q.campaign_id
+              FROM piece
+             GROUP BY campaign_id
             HAVING sum(sent) > 0
         ), reached AS (
             SELECT campaign_id, count(*) AS lead_count FROM sent_across GROUP BY campaign_id
@@ -292,25 +313,36 @@ def _senders(grouping: Grouping) -> LiteralString:
     """  # noqa: S608 - constants
 
 
+# Quarters of an hour, of the account where everything is asked for: one of the two is never read.
+_QUARTERS: LiteralString = """
+            SELECT at, sent, opened, replied, bounced, unsubscribed, opens, clicks, replies, bounces, unsubscribes
+              FROM account_quarters
+             WHERE %(is_everything)s
+               AND user_id = %(user_id)s
+               AND at >= %(window_start)s
+               AND at < %(window_end)s
+             UNION ALL
+            SELECT q.at, sent, opened, replied, bounced, unsubscribed, opens, clicks, replies, bounces, unsubscribes
+              FROM campaign
+              JOIN mail_quarters AS q ON q.campaign_id = campaign.id
+             WHERE NOT %(is_everything)s
+               AND q.at >= %(window_start)s
+               AND q.at < %(window_end)s
+"""
+
 # Distinct leads of a day: its mails without those whose lead had another one before on that day. Two mails of a lead on
 # one day are less than 24 hours apart, but for the days that are longer.
 _DAYS: LiteralString = f"""
         WITH {CAMPAIGN}, {_ANSWERED},
         summed AS (
-            SELECT q.at, sum(sent) AS sent, sum(opened) AS opened, sum(replied) AS replied, sum(bounced) AS bounced,
-                   sum(unsubscribed) AS unsubscribed
-              FROM campaign
-              JOIN mail_quarters AS q ON q.campaign_id = campaign.id
-             WHERE q.at >= %(window_start)s
-               AND q.at < %(window_end)s
-             GROUP BY q.at
-            HAVING sum(sent) > 0
+            {_QUARTERS}
         ), day AS (
             SELECT width_bucket(at, %(midnights)s::timestamptz[]) AS day, sum(sent)::bigint AS sent,
                    sum(opened)::bigint AS opened, sum(replied)::bigint AS replied, sum(bounced)::bigint AS bounced,
                    sum(unsubscribed)::bigint AS unsubscribed
               FROM summed
              GROUP BY day
+            HAVING sum(sent) > 0
         ), again AS (
             SELECT width_bucket(mail.sent_at, %(midnights)s::timestamptz[]) AS day, count(*) AS mail_count
               FROM (SELECT campaign_id, sent_at, previous_sent_at
@@ -358,7 +390,8 @@ _MEMBERS: LiteralString = f"""
                      AS positive_replied,
                    bool_and(is_open_tracked) AS is_all_tracked
               FROM campaign
-              JOIN campaign_leads AS cl ON cl.campaign_id = campaign.id AND cl.team_member_id IS NOT NULL
+              JOIN campaign_leads AS cl
+                ON cl.user_id = %(user_id)s AND cl.campaign_id = campaign.id AND cl.team_member_id IS NOT NULL
               LEFT JOIN categories AS k ON k.id = cl.category_id
               JOIN counted_mails AS mail ON mail.lead_id = cl.lead_id AND mail.campaign_id = cl.campaign_id
              WHERE {_SENT_IN_WINDOW}
@@ -384,19 +417,15 @@ async def count_new_leads(db: Db, scope: Scope, window: Window) -> dict[str, int
     found = await fetch_dict(
         db,
         f"""
-        WITH {CAMPAIGN}, {_ACROSS},
+        WITH {CAMPAIGN}, {_ACROSS}, {_SUMS},
         first AS (
-            SELECT coalesce(sum(first_sent), 0)::bigint AS lead_count
-              FROM campaign
-              JOIN mail_quarters AS q ON q.campaign_id = campaign.id
-             WHERE q.at >= %(window_start)s
-               AND q.at < %(window_end)s
+            SELECT coalesce(sum(first_sent), 0)::bigint AS lead_count FROM piece
         ), known AS (
             SELECT count(*) AS lead_count FROM sent_across JOIN campaign ON campaign.id = sent_across.campaign_id
         )
         SELECT first.lead_count + known.lead_count AS total, first.lead_count AS new FROM first CROSS JOIN known
         """,  # noqa: S608 - constants
-        {**scope.params, **window.bounds},
+        {**scope.params, **window.bounds, **_whole_days(window)},
     )
     return found or {"total": 0, "new": 0}
 
@@ -408,21 +437,15 @@ async def count_events(db: Db, scope: Scope, midnights: Sequence[datetime]) -> d
         f"""
         WITH {CAMPAIGN},
         summed AS (
-            SELECT q.at, sum(sent) AS sent, sum(opens) AS opened, sum(clicks) AS clicked, sum(replies) AS replied,
-                   sum(bounces) AS bounced, sum(unsubscribes) AS unsubscribed
-              FROM campaign
-              JOIN mail_quarters AS q ON q.campaign_id = campaign.id
-             WHERE q.at >= %(window_start)s
-               AND q.at < %(window_end)s
-             GROUP BY q.at
+            {_QUARTERS}
         )
         SELECT width_bucket(at, %(midnights)s::timestamptz[]) AS day,
                sum(sent)::bigint AS sent,
-               sum(opened)::bigint AS opened,
-               sum(clicked)::bigint AS clicked,
-               sum(replied)::bigint AS replied,
-               sum(bounced)::bigint AS bounced,
-               sum(unsubscribed)::bigint AS unsubscribed
+               sum(opens)::bigint AS opened,
+               sum(clicks)::bigint AS clicked,
+               sum(replies)::bigint AS replied,
+               sum(bounces)::bigint AS bounced,
+               sum(unsubscribes)::bigint AS unsubscribed
           FROM summed
          GROUP BY day
         """,  # noqa: S608 - constants
@@ -505,7 +528,8 @@ async def measure_answers(db: Db, scope: Scope, window: Window) -> dict[int, int
         lead AS (
             SELECT cl.id, cl.campaign_id, cl.lead_id, cl.team_member_id
               FROM campaign
-              JOIN campaign_leads AS cl ON cl.campaign_id = campaign.id AND cl.team_member_id IS NOT NULL
+              JOIN campaign_leads AS cl
+                ON cl.user_id = %(user_id)s AND cl.campaign_id = campaign.id AND cl.team_member_id IS NOT NULL
         )
         SELECT lead.team_member_id,
                floor(avg((extract(epoch FROM answer.sent_at - asked.at) * 1000000)::bigint))::bigint AS microseconds
@@ -555,6 +579,7 @@ async def find_first_sent_at(db: Db, scope: Scope) -> datetime | None:
 def _of_days(scope: Scope, midnights: Sequence[datetime]) -> dict[str, Any]:
     return {
         **scope.params,
+        "is_everything": scope.is_everything,
         "midnights": list(midnights),
         "window_start": midnights[0],
         "window_end": midnights[-1],

@@ -42,8 +42,6 @@ FOR_ALL_ACCOUNTS = {
 
 BY_THEMSELVES = {
     "analytics.engagement.list_reasons": "by mails of the account, as analytics.mails finds them",
-    "analytics.rolled.count_by": "the account is in every one of the statements that it picks from",
-    "analytics.rolled.count_events": "by campaigns of the account, as analytics.mails finds them",
     "analytics.rollup.list_behind": "the job works for all accounts; it names each",
     "campaigns.store.find_user_id": "finds out whose campaign it is, for a command of the operator",
     "campaigns.subsequences.record_looks": "by triggers that the engine has just looked at",
