@@ -5,11 +5,12 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import claiming, importing, intake, reading, sending, submitting
+from benchmarks import claiming, idling, importing, intake, reading, sending, submitting
 from benchmarks.harness import CannotMeasure, Measurement
+from benchmarks.idling import Memory
 from benchmarks.latency import Latency
 
-Found = Sequence[Measurement | Latency]
+Found = Sequence[Measurement | Latency | Memory]
 _BENCHMARKS: dict[str, tuple[Callable[[int], Found], int, int]] = {
     "b1": (sending.measure, 20_000, sending.FULL),
     "b2": (submitting.measure, 10_000, submitting.FULL),
@@ -18,8 +19,9 @@ _BENCHMARKS: dict[str, tuple[Callable[[int], Found], int, int]] = {
     "b5": (reading.measure_reports, reading.USUAL, reading.FULL),
     "b6": (claiming.measure, claiming.FULL, claiming.FULL),
     "b7": (intake.measure, 10_000, intake.FULL),
+    "b9": (idling.measure, idling.USUAL, idling.FULL),
 }
-"""By name: what measures, how many leads by default, how many in full size."""
+"""By name: what measures, how many leads (B9: mailboxes) by default, how many in full size."""
 
 
 def main() -> int:
@@ -32,7 +34,7 @@ def main() -> int:
     names = [name.lower() for name in options.names] or list(_BENCHMARKS)
     if unknown := set(names) - _BENCHMARKS.keys():
         parser.error(f"there is no benchmark {' '.join(sorted(unknown))}; there are {' '.join(_BENCHMARKS)}")
-    measured: list[Measurement | Latency] = []
+    measured: list[Measurement | Latency | Memory] = []
     try:
         for name in names:
             measure, usual, full = _BENCHMARKS[name]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
@@ -76,6 +76,17 @@ class Product:
     def database(self) -> psycopg.Connection[Any]:
         """A connection to its database."""
         return psycopg.connect(self.url, autocommit=True)
+
+    def process_ids(self) -> list[int]:
+        """Its parent process and everything below that, PostgreSQL too."""
+        parents: dict[int, int] = {}
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+        found = [self._process.pid] if self._process else []
+        for pid in found:
+            found += [child for child, parent in parents.items() if parent == pid]
+        return found
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS

@@ -20,7 +20,7 @@ from outrider.engine.facts import (
     Text,
     VariantFacts,
 )
-from outrider.kit.db import Db, as_ids, fetch_all, fetch_dicts, fetch_one
+from outrider.kit.db import Db, as_ids, fetch_all, fetch_dicts, fetch_one, fetch_value
 from outrider.mail.provider import Provider
 from outrider.mailboxes.models import Mailbox
 
@@ -804,6 +804,16 @@ async def count_bounced(db: Db, user_id: int, campaign_id: int, *, since: dateti
 async def list_edit_times(db: Db, mailbox_ids: Sequence[int]) -> dict[int, datetime]:
     sql = "SELECT id, updated_at FROM mailboxes WHERE id = ANY(%(ids)s)"
     return {row["id"]: row["updated_at"] for row in await fetch_dicts(db, sql, {"ids": list(mailbox_ids)})}
+
+
+async def find_first_send(db: Db, mailbox_id: int) -> datetime | None:
+    """When a mailbox sent its first campaign mail: nothing older can have an answer."""
+    first: datetime | None = await fetch_value(
+        db,
+        "SELECT min(claimed_at) FROM messages WHERE mailbox_id = %(mailbox_id)s AND step_id IS NOT NULL",
+        {"mailbox_id": mailbox_id},
+    )
+    return first
 
 
 async def list_mailboxes(db: Db, mailbox_ids: Sequence[int]) -> list[Mailbox]:

@@ -307,13 +307,14 @@ class FolderPosition:
     folder: str
     uid_validity: int
     last_uid: int
+    checked_at: datetime | None = None  # when that was stored
 
 
 async def list_positions(db: Db, mailbox_id: int) -> list[FolderPosition]:
     return await fetch_all(
         db,
         FolderPosition,
-        "SELECT folder, uid_validity, last_uid FROM mailbox_folders WHERE mailbox_id = %(mailbox_id)s",
+        "SELECT folder, uid_validity, last_uid, checked_at FROM mailbox_folders WHERE mailbox_id = %(mailbox_id)s",
         {"mailbox_id": mailbox_id},
     )
 

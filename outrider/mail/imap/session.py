@@ -24,6 +24,7 @@ BATCH_MESSAGES = 50
 DATES_AT_ONCE = 500
 FULL_BYTES = 32_000_000  # of a call: then the rest waits for the next
 LONGEST_IDLE = 29 * 60.0  # servers end a longer one (RFC 2177)
+_MOST_ON_THE_WAY = timedelta(days=7)  # a mail between its date and its arrival
 POLL_SECONDS = 60.0  # for servers without IDLE
 
 
@@ -91,6 +92,15 @@ class Session:
         """The UIDs above `since_uid` in the selected folder, ascending."""
         found = await self._search("UID", f"{since_uid + 1}:*")
         return [uid for uid in found if uid > since_uid]  # "*" is the last message, be it new or not
+
+    async def uids_since(self, since: datetime) -> list[int]:
+        """The messages of the selected folder that came since then, ascending, some of the day before with them.
+
+        Where all were put in anew, as after a move to another server, their own dates tell.
+        """
+        day = (since - timedelta(days=1)).date()  # of whatever zone the server's days are (RFC 9051 §6.4.4)
+        dated = answers.search_date(day - _MOST_ON_THE_WAY)
+        return await self._search("SINCE", answers.search_date(day), "SENTSINCE", dated)
 
     async def received_between(self, first: datetime, last: datetime) -> dict[int, datetime]:
         """When the messages of the selected folder that came in this time were received, by UID; both ends count."""
