@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,6 +18,9 @@ from outrider.leads.models import LEAD_FIELDS
 from outrider.leads.zones import zone_of
 from outrider.mail.provider import Provider
 from outrider.mailboxes.models import MailboxType
+
+_MERGE_FIELDS = ("email", *LEAD_FIELDS)
+_merge_values = attrgetter(*_MERGE_FIELDS)
 
 
 @plain(frozen=True, slots=True)
@@ -239,4 +243,4 @@ class LeadFacts:
 
     def fields(self) -> dict[str, str | None]:
         """Return the standard merge fields by their wire names (contract: leads, section 0)."""
-        return {name: getattr(self, name) for name in ("email", *LEAD_FIELDS)}
+        return dict(zip(_MERGE_FIELDS, _merge_values(self), strict=True))

@@ -7,7 +7,6 @@ and recorded many at a time. One broken mailbox, text or message never stops the
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -28,6 +27,7 @@ from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Database, Db
 from outrider.kit.log import get_logger
+from outrider.kit.plain import plain
 from outrider.leads import progress
 from outrider.mail.codes import Reason, Scope
 from outrider.mail.smtp import Envelope, Outcome, Rejected, Submitter, Unknown
@@ -43,7 +43,7 @@ _UNFORESEEN = Hold("UNFORESEEN", "This mail could not be prepared. The log of th
 _INTERRUPTED = Unknown(None, None, "The submission failed in an unforeseen way.", Scope.CONNECTION, Reason.OTHER)
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Ready:
     """A mail that only has to be handed over."""
 

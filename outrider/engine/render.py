@@ -5,7 +5,6 @@ way of the others.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -23,13 +22,14 @@ from outrider.engine.texts import Compiled, Texts
 from outrider.engine.threads import Thread
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Db
+from outrider.kit.plain import plain
 from outrider.messages.models import Written
 from outrider.tracking import tokens
 
 _UTC = ZoneInfo("UTC")
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Rendered:
     """A mail as it is kept and as it leaves."""
 

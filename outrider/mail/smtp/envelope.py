@@ -1,10 +1,10 @@
 """An envelope and what can be said of it before a byte is sent (RFC 5321 §3.3, RFC 1870, 6152, 6531)."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from io import IncrementalNewlineDecoder
 
+from outrider.kit.plain import plain
 from outrider.mail.codes import Reason, Scope
 from outrider.mail.smtp.outcome import Rejected, unfit
 from outrider.mail.smtp.session import Capabilities
@@ -15,7 +15,7 @@ _BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
 _SMUGGLED = b"\r\n."
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Envelope:
     """`recipients[0]` is the lead; the others are blind copies, whose refusal does not fail the mail."""
 

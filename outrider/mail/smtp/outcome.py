@@ -3,13 +3,12 @@
 Unknown means: the final dot was or may have been sent and no answer came. Such a mail is never sent again by itself.
 """
 
-from dataclasses import dataclass
-
+from outrider.kit.plain import plain
 from outrider.mail.codes import Command, Reason, Scope, classify, is_transient
 from outrider.mail.smtp.reply import Reply
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Accepted:
     """The server has taken the mail (RFC 5321 §4.2.5). `refused`: further recipients it did not want."""
 
@@ -19,7 +18,7 @@ class Accepted:
     refused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class _NotAccepted:
     reply_code: int | None
     enhanced_code: str | None
@@ -28,17 +27,17 @@ class _NotAccepted:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Deferred(_NotAccepted):
     """Certainly not taken; it may be tried again."""
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Rejected(_NotAccepted):
     """Certainly not taken, and it will not be as it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Unknown(_NotAccepted):
     """Perhaps taken."""
 

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+from outrider.kit.plain import plain
 
 MAX_LINE_OCTETS = 4096  # RFC 5321 §4.5.3.1.5 says 512; servers with long explanations exist
 MAX_LINES = 200
@@ -19,7 +20,7 @@ class MalformedReply(ValueError):
     """Not the language of SMTP, or too long to be."""
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True, slots=True)
 class Reply:
     code: int
     enhanced_code: str | None
