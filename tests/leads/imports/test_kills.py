@@ -16,7 +16,7 @@ import pytest
 
 from outrider.kit.db import Database, execute, fetch_dict, fetch_value
 from tests.support.database import make_database, make_template
-from tests.support.installation import Place, running_installation
+from tests.support.installation import Place, running_installation, wait_until
 
 ROWS = 12_000
 BLOCKED_EVERY, INVALID_EVERY, REPEATED_EVERY = 500, 300, 1_000
@@ -98,9 +98,19 @@ def kill(place: Place, what: str) -> None:
     if what == "engine":
         os.kill(place.children("engine")[0], signal.SIGKILL)
         return
+    children = [*place.children("engine"), *place.children("web")]
     place.process.kill()
     place.process.wait()
+    wait_until(lambda: not any(map(is_running, children)), seconds=SECONDS, what="the whole tree has ended")
     place.start()
+
+
+def is_running(pid: int) -> bool:
+    """A zombie has no words any more."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 async def test_every_row_comes_in_once_whatever_is_killed(place: Place) -> None:
