@@ -23,7 +23,7 @@ from outrider.kit.events import subscribe
 from outrider.leads import sequence
 from outrider.leads.blocks import actions as blocks
 from outrider.leads.imports.jobs import import_leads
-from outrider.leads.models import LeadCategoryUpdated, LeadUnsubscribed
+from outrider.leads.models import LeadCategoryUpdated, LeadsRemoved, LeadUnsubscribed
 from outrider.leads.providers.jobs import look_up_providers
 from outrider.mailboxes.jobs import check_tracking_domain, check_tracking_domains, reconnect, refresh_tokens
 from outrider.mailboxes.models import MailboxDisconnected, MailboxesDeleted
@@ -60,6 +60,7 @@ def wire() -> None:
     subscribe(ReplyReceived, subsequences.end_answered)
     subscribe(ReplyReceived, tracking.confirm_opens)
     subscribe(ReplyReceived, inbox.receive)
+    subscribe(LeadsRemoved, inbox.forget)
     subscribe(HandwrittenSent, inbox.follow_sent)
     subscribe(MessageBounced, effects.pause_bouncing)
     _subscribe_webhooks()

@@ -21,7 +21,7 @@ from outrider.leads import conversations
 from outrider.leads import store as lead_store
 from outrider.leads.blocks import actions as blocks
 from outrider.leads.conversations import Conversation
-from outrider.leads.models import InvalidCategory, LeadNotFound
+from outrider.leads.models import InvalidCategory, LeadNotFound, LeadsRemoved
 from outrider.messages import handwritten
 from outrider.messages.models import HandwrittenSent, ReplyReceived
 from outrider.users import store as users
@@ -54,8 +54,15 @@ async def receive(db: Db, events: Sequence[ReplyReceived]) -> None:
         by_account[event.user_id].add(event.campaign_lead_id)
     for user_id, ids in by_account.items():
         await conversations.record_answers(db, user_id, sorted(ids))
-        await handwritten.cancel_answered(db, user_id, sorted(ids), now=max(event.at for event in events))
+        now = max(event.at for event in events)
+        await handwritten.cancel_of(db, user_id, sorted(ids), only_if_answered=True, now=now)
         await search.add_texts(db, user_id, sorted(ids))
+
+
+async def forget(db: Db, events: Sequence[LeadsRemoved]) -> None:
+    """Answers that are planned for leads who are taken out of a campaign do not go (contract: leads, Delete Lead)."""
+    for event in events:
+        await handwritten.cancel_of(db, event.user_id, event.campaign_lead_ids, only_if_answered=False, now=event.at)
 
 
 async def follow_sent(db: Db, events: Sequence[HandwrittenSent]) -> None:

@@ -37,6 +37,7 @@ from outrider.leads.models import (
     StepAhead,
     days_later,
 )
+from outrider.leads.removal import take_out
 
 
 async def pause(db: Db, user_id: int, campaign_id: int, lead_id: int, *, client_id: int | None, now: datetime) -> None:
@@ -151,7 +152,7 @@ async def delete_from_campaign(
 ) -> None:
     """The mails that were sent keep counting; a lead that is in no other campaign and in no list is forgotten."""
     await load_campaign(db, user_id, campaign_id, client_id=client_id)
-    if not await store.delete_campaign_leads(db, user_id, [lead_id], campaign_id=campaign_id, client_id=client_id):
+    if not await take_out(db, user_id, [lead_id], campaign_id=campaign_id, client_id=client_id, now=now):
         raise LeadNotFound
     await store.delete_lost_leads(db, user_id, [lead_id], now=now)
 
@@ -159,7 +160,7 @@ async def delete_from_campaign(
 async def delete(db: Db, user_id: int, lead_id: int, *, client_id: int | None, now: datetime) -> None:
     """Everywhere; with the key of a client in its campaigns and lists."""
     await store.lock_lead(db, user_id, lead_id, client_id=client_id)
-    await store.delete_campaign_leads(db, user_id, [lead_id], client_id=client_id)
+    await take_out(db, user_id, [lead_id], client_id=client_id, now=now)
     await lists.delete_members(db, user_id, [lead_id], scope=client_id)
     await store.delete_lost_leads(db, user_id, [lead_id], now=now)
 

@@ -180,6 +180,15 @@ class LeadsAdded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LeadsRemoved(Event):
+    """Taken out of campaigns; by the ids that they had there."""
+
+    user_id: int
+    campaign_lead_ids: tuple[int, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LeadUnsubscribed(Event):
     """One for each campaign of the lead. `message_id`: the mail that was answered with it, if it was one of these."""
 

@@ -468,12 +468,12 @@ async def delete_campaign_leads(
     client_id: int | None,
     campaign_id: int | None = None,
     but: int | None = None,
-) -> int:
+) -> list[int]:
     """Take leads out of this campaign, or out of all except `but`; with the key of a client out of that client's.
 
-    Returns out of how many. Their mails stay and count.
+    Returns the ids that they had there.
     """
-    return await execute(
+    rows = await fetch_dicts(
         db,
         """
         DELETE FROM campaign_leads AS m
@@ -484,6 +484,7 @@ async def delete_campaign_leads(
           AND (%(campaign_id)s::bigint IS NULL OR m.campaign_id = %(campaign_id)s)
           AND (%(but)s::bigint IS NULL OR m.campaign_id <> %(but)s)
           AND (%(client_id)s::bigint IS NULL OR campaigns.client_id = %(client_id)s)
+        RETURNING m.id
         """,
         {
             "user_id": user_id,
@@ -493,6 +494,7 @@ async def delete_campaign_leads(
             "client_id": client_id,
         },
     )
+    return [row["id"] for row in rows]
 
 
 async def delete_lost_leads(db: Db, user_id: int, lead_ids: Sequence[int], *, now: datetime) -> None:

@@ -316,8 +316,10 @@ async def leave_in_doubt(db: Db, engine_id: UUID, now: datetime) -> None:
     )
 
 
-async def cancel_answered(db: Db, user_id: int, campaign_lead_ids: Sequence[int], *, now: datetime) -> None:
-    """Those that were only to go if the lead does not write first."""
+async def cancel_of(
+    db: Db, user_id: int, campaign_lead_ids: Sequence[int], *, only_if_answered: bool, now: datetime
+) -> None:
+    """All that still wait, or those that were only to go if the lead does not write first."""
     await execute(
         db,
         """
@@ -326,9 +328,9 @@ async def cancel_answered(db: Db, user_id: int, campaign_lead_ids: Sequence[int]
          WHERE user_id = %(user_id)s
            AND campaign_lead_id = ANY(%(ids)s)
            AND state = 'WAITING'
-           AND is_dropped_by_reply
+           AND (is_dropped_by_reply OR NOT %(only_if_answered)s)
         """,
-        {"user_id": user_id, "ids": list(campaign_lead_ids), "now": now},
+        {"user_id": user_id, "ids": list(campaign_lead_ids), "only_if_answered": only_if_answered, "now": now},
     )
 
 

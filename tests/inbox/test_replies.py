@@ -10,6 +10,7 @@ from outrider.kit.db import Db, execute, fetch_dict, fetch_dicts
 from tests.inbox.conversations import SENT_AT, Talk, answer, change, ids, listed, talk
 from tests.support import make
 from tests.support.client import ApiClient
+from tests.support.lists import new_list
 from tests.support.make import NOW
 
 LATER = NOW + timedelta(days=1)
@@ -400,3 +401,25 @@ async def test_what_became_of_it(
 async def test_reply_status_needs_an_id(api: ApiClient) -> None:
     said = await api.get("/master-inbox/reply-status")
     assert (said.status_code, said.json()["message"]) == (400, '"message_id" is required')
+
+
+@pytest.mark.parametrize("how", ["from the campaign", "everywhere", "into a list", "from the campaign into a list"])
+async def test_what_is_planned_for_a_lead_goes_with_it(api: ApiClient, db: Db, here: Talk, how: str) -> None:
+    """Contract: leads, Delete Lead By Campaign ID. What waits for another conversation stays."""
+    other = await talk(api, db, "bo@hexly.io", campaign_id=here.campaign_id, mailbox_id=here.mailbox_id)
+    for each in (here, other):
+        await send(api, each, {"scheduled_time": LATER.isoformat()})
+    list_id = await new_list(api)
+    match how:
+        case "from the campaign":
+            done = await api.delete(f"/campaigns/{here.campaign_id}/leads/{here.lead_id}")
+        case "everywhere":
+            done = await api.delete(f"/leads/{here.lead_id}")
+        case "into a list":
+            done = await api.post("/leads/push-to-list", json={"listId": list_id, "leadIds": [here.lead_id]})
+        case _:
+            body = {"listId": list_id, "campaignId": here.campaign_id, "leadMapIds": [here.id]}
+            done = await api.post("/leads/campaign/push-to-list", json=body)
+    assert done.status_code == 200
+    rows = await fetch_dicts(db, "SELECT campaign_lead_id, state FROM handwritten_mails")
+    assert {row["campaign_lead_id"]: row["state"] for row in rows} == {here.id: "CANCELLED", other.id: "WAITING"}

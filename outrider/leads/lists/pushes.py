@@ -13,10 +13,10 @@ from outrider.campaigns.models import Campaign
 from outrider.campaigns.store import find_campaign_by_name, load_campaign, lock_campaign
 from outrider.kit.db import Db
 from outrider.leads import addition
-from outrider.leads import store as leads
 from outrider.leads.judging import Addition, NewLead, Rules, Verdict
 from outrider.leads.lists import store
 from outrider.leads.lists.models import Push, SameList, UnknownLeadList
+from outrider.leads.removal import take_out
 from outrider.leads.selection import Selection, list_chosen
 
 _LEADS_AT_ONCE = 5_000
@@ -41,7 +41,7 @@ async def to_list(
     ids = [lead.id for lead in await list_chosen(db, user_id, selection, scope=scope)]
     await store.insert_members(db, user_id, list_id, ids, is_archived=how is Push.MOVE, now=now)
     if how is Push.MOVE:
-        await leads.delete_campaign_leads(db, user_id, ids, campaign_id=campaign_id, client_id=scope)
+        await take_out(db, user_id, ids, campaign_id=campaign_id, client_id=scope, now=now)
 
 
 async def between_lists(
@@ -96,7 +96,7 @@ async def to_campaign(
         there = {Verdict.ADDED, Verdict.IN_CAMPAIGN}
         ids = [each for each, verdict in zip(added.lead_ids, added.verdicts, strict=True) if each and verdict in there]
         if not selection.list_ids:
-            await leads.delete_campaign_leads(db, campaign.user_id, ids, but=campaign.id, client_id=scope)
+            await take_out(db, campaign.user_id, ids, but=campaign.id, client_id=scope, now=now)
         await store.delete_members(db, campaign.user_id, ids, list_ids=selection.list_ids, scope=scope)
     return added
 
