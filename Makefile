@@ -5,10 +5,10 @@ BIN := .venv/bin
 WORKERS ?= auto
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test simulate figures fuzz recount check lint bench lock docs clean
+.PHONY: help setup demo test simulate figures fuzz schemathesis recount check lint bench lock docs clean
 
 help:  ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/installed  ## Make the environment in .venv, with everything pinned
 
@@ -34,6 +34,9 @@ figures: setup  ## How well mail that comes back is read: bounces, auto-replies,
 
 fuzz: setup  ## Broken mails through everything that reads a mail: make fuzz N=50000
 	$(BIN)/python -m tests.mail.mutations --count $(or $(N),50000)
+
+schemathesis: setup  ## Calls that nobody thought of, made from the OpenAPI document: make schemathesis N=20000 SEED=1
+	$(BIN)/python -m tests.contract.fuzzing --calls $(or $(N),20000) --seed $(or $(SEED),1)
 
 recount: setup  ## Figures of random histories, counted again in plain Python: make recount N=2000
 	RECOUNT_HISTORIES=$(or $(N),2000) $(BIN)/python -m pytest --numprocesses $(WORKERS) --timeout 0 tests/analytics/test_recount.py

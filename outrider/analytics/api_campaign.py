@@ -187,7 +187,7 @@ async def show_engagement(ctx: Ctx, campaign_id: PathId, query: Annotated[asked.
     return _table({"ok": True, "data": shown}, reasons, query, f"sl_campaign_{campaign_id}_engagement")
 
 
-@api.get("/campaigns/{campaign_id}/leads-export", also=["/campaigns/{campaign_id}/export"])
+@api.get("/campaigns/{campaign_id}/leads-export", also=["/campaigns/{campaign_id}/export"], text="text/csv")
 async def export_leads(ctx: Ctx, campaign_id: PathId) -> Response:
     """Export data from a campaign"""
     await campaigns.load_campaign(ctx.db, ctx.user_id, campaign_id, client_id=ctx.client_id)

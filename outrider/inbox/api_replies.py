@@ -20,7 +20,11 @@ _TEXT = frozenset({"text/plain", "text/html", "text/*"})
 _GONE = {"status": "error"}
 
 
-@api.post("/campaigns/{campaign_id}/reply-email-thread", also=["/campaigns/{campaign_id}/leads/reply-email-thread"])
+@api.post(
+    "/campaigns/{campaign_id}/reply-email-thread",
+    also=["/campaigns/{campaign_id}/leads/reply-email-thread"],
+    text="text/plain",
+)
 async def reply_to_lead(ctx: FreeCtx, campaign_id: PathId, body: wire_replies.ReplyBody) -> Response:
     """Reply To Lead From Master Inbox via API
 
@@ -30,7 +34,7 @@ async def reply_to_lead(ctx: FreeCtx, campaign_id: PathId, body: wire_replies.Re
     return await _reply(ctx, campaign_id, body, body.reply())
 
 
-@api.post("/campaigns/{campaign_id}/leads/{lead_id}/reply")
+@api.post("/campaigns/{campaign_id}/leads/{lead_id}/reply", text="text/plain")
 async def reply_to_lead_of_path(
     ctx: FreeCtx, campaign_id: PathId, lead_id: PathId, body: wire_replies.LeadReplyBody
 ) -> Response:

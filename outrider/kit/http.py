@@ -22,7 +22,7 @@ from outrider.kit.db import Database, Db
 from outrider.kit.errors import TooMany
 from outrider.kit.exchange import ANY_KEY, MAIN_KEY, Admission, Exchange, Services, current_exchange, header
 from outrider.kit.lenient import LenientRoute, guarded
-from outrider.kit.openapi import Refusal
+from outrider.kit.openapi import Refusal, text_answer
 from outrider.kit.replies import reply, stream_csv
 from outrider.kit.routing import BASE
 from outrider.kit.validation import PathId
@@ -176,7 +176,7 @@ class Api:
     "POST /campaigns" another method and path, "/leads/by-email" another path. Paths have no trailing slash.
     `needs` is the right without which the key of a client is answered 403, before the body is looked at: a word of the
     product, ANY_KEY or MAIN_KEY. Reading needs ANY_KEY unless it is said otherwise, writing what `writes_need` says;
-    where nothing is said, no client's key is let in.
+    where nothing is said, no client's key is let in. `text` is a media type of answers that are no JSON.
     """
 
     def __init__(self, *, writes_need: str | None = None) -> None:
@@ -184,12 +184,14 @@ class Api:
         self.router = APIRouter(prefix=BASE, route_class=LenientRoute, strict_content_type=False)
 
     def get(
-        self, path: str, *, also: Sequence[str] = (), needs: str | None = ANY_KEY
+        self, path: str, *, also: Sequence[str] = (), needs: str | None = ANY_KEY, text: str | None = None
     ) -> Callable[[Endpoint], Endpoint]:
-        return self._route("GET", path, also, needs=needs)
+        return self._route("GET", path, also, needs=needs, text=text)
 
-    def post(self, path: str, *, also: Sequence[str] = (), needs: str | None = None) -> Callable[[Endpoint], Endpoint]:
-        return self._route("POST", path, also, needs=needs or self._writes_need)
+    def post(
+        self, path: str, *, also: Sequence[str] = (), needs: str | None = None, text: str | None = None
+    ) -> Callable[[Endpoint], Endpoint]:
+        return self._route("POST", path, also, needs=needs or self._writes_need, text=text)
 
     def put(self, path: str, *, also: Sequence[str] = (), needs: str | None = None) -> Callable[[Endpoint], Endpoint]:
         return self._route("PUT", path, also, needs=needs or self._writes_need)
@@ -203,13 +205,13 @@ class Api:
         return self._route("DELETE", path, also, needs=needs or self._writes_need)
 
     def _route(
-        self, method: str, path: str, also: Sequence[str], *, needs: str | None
+        self, method: str, path: str, also: Sequence[str], *, needs: str | None, text: str | None = None
     ) -> Callable[[Endpoint], Endpoint]:
         def register(endpoint: Endpoint) -> Endpoint:
             slice_name = endpoint.__module__.split(".")[-2]
             checked = guarded(endpoint, needs=needs)
             operation_id = f"{slice_name}_{endpoint.__name__}"
-            self._add(method, path, checked, slice_name, operation_id)
+            self._add(method, path, checked, slice_name, operation_id, text=text)
             for number, alias in enumerate(also, start=1):
                 alias_method, alias_path = _alias(alias, method, path)
                 self._add(alias_method, alias_path, checked, slice_name, f"{operation_id}_{number}", is_alias=True)
@@ -226,6 +228,7 @@ class Api:
         operation_id: str,
         *,
         is_alias: bool = False,
+        text: str | None = None,
     ) -> None:
         title, _, rest = (endpoint.__doc__ or "").strip().partition("\n")
         self.router.add_api_route(
@@ -237,7 +240,7 @@ class Api:
             description=rest.strip() or None,
             tags=[tag],
             include_in_schema=not is_alias,
-            responses={"4XX": {"model": Refusal}},
+            responses={"4XX": {"model": Refusal}, **(text_answer(text) if text else {})},
             response_model=None,
         )
 

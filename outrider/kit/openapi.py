@@ -37,12 +37,26 @@ class Refusal(BaseModel):
     validation: dict[str, Any] | None = None
 
 
+def text_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """A good answer that may be this instead of JSON."""
+    return {200: {"content": {media_type: {"schema": {"type": "string"}}}}}
+
+
 def document_of(routes: Sequence[APIRoute]) -> dict[str, Any]:
     document = get_openapi(title="Outrider", version=__version__, description=_ABOUT, routes=routes)
     document.setdefault("components", {})["securitySchemes"] = _KEYS
     document["security"] = [{name: []} for name in _KEYS]
+    for operation in (each for methods in document["paths"].values() for each in methods.values()):
+        _add_files(operation)
     standardized: dict[str, Any] = _standardized(document)
     return standardized
+
+
+def _add_files(operation: dict[str, Any]) -> None:
+    """What has `format=csv` is answered as a file, too."""
+    formats = [each["schema"].get("enum", ()) for each in operation.get("parameters", ()) if each["name"] == "format"]
+    if any("csv" in each for each in formats):
+        operation["responses"]["200"]["content"] |= text_answer("text/csv")[200]["content"]
 
 
 def _standardized(part: Any) -> Any:

@@ -180,8 +180,8 @@ async def _converse(db: Db, owner: ApiClient, lead_map_id: int, mailbox_id: int)
         """
         INSERT INTO messages (user_id, direction, kind, mailbox_id, stats_id, message_id, status, from_email, to_email,
                               subject, sent_at, created_at)
-        VALUES (%(user_id)s, 'IN', 'UNTRACKED', %(mailbox_id)s, gen_random_uuid(), %(mark)s, 'RECEIVED', %(mark)s,
-                %(mark)s, %(mark)s, %(now)s, %(now)s)
+        VALUES (%(user_id)s, 'IN', 'UNTRACKED', %(mailbox_id)s, gen_random_uuid(), %(mark)s || '-2@tarn.example',
+                'RECEIVED', %(mark)s, %(mark)s, %(mark)s, %(now)s, %(now)s)
         """,
         {"user_id": owner.user_id, "mailbox_id": mailbox_id, "mark": MARK, "now": make.NOW},
     )

@@ -28,8 +28,13 @@ def example(name: str, *, area: str = "contract") -> Any:
 
 
 def assert_shape(answer: Any, example: Any) -> None:
-    differences = list(_differences(answer, example, "$"))
-    assert not differences, "\n".join(differences)
+    found = list(differences(answer, example))
+    assert not found, "\n".join(found)
+
+
+def differences(answer: Any, example: Any) -> Iterator[str]:
+    """Where the answer has not the shape of the example."""
+    return _differences(answer, example, "$")
 
 
 def _differences(answer: Any, example: Any, place: str) -> Iterator[str]:
