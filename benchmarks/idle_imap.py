@@ -1,4 +1,6 @@
-"""An IMAP server for B9: TLS from the first byte, any log-in, one empty inbox, IDLE. It counts who waits in IDLE.
+"""An IMAP server for B9: TLS from the first byte, any log-in, one empty inbox, IDLE.
+
+It counts the connections that have been in IDLE and are still there: for a moment in twenty seconds one looks at Junk.
 
 A process of its own that holds thousands of connections; Dovecot would be a process for each of them.
 """
@@ -72,13 +74,14 @@ class _Connection(asyncio.Protocol):
         self._server = server
         self._received = b""
         self._idle_tag = b""
+        self._has_waited = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.write(b"* OK hello\r\n")
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature is inherited
-        self._leave_idle()
+        self._server.idle.value -= self._has_waited
 
     def data_received(self, data: bytes) -> None:
         *lines, self._received = (self._received + data).split(b"\r\n")
@@ -90,14 +93,10 @@ class _Connection(asyncio.Protocol):
         command = rest.partition(b" ")[0].upper()
         if line.upper() == b"DONE":
             self._transport.write(self._idle_tag + b" OK done\r\n")
-            self._leave_idle()
         elif command == b"IDLE":
             self._idle_tag = tag
-            self._server.idle.value += 1
+            self._server.idle.value += not self._has_waited
+            self._has_waited = True
             self._transport.write(b"+ idling\r\n")
         else:
             self._transport.write(_ANSWERS.get(command, b"") + tag + b" OK done\r\n")
-
-    def _leave_idle(self) -> None:
-        self._server.idle.value -= bool(self._idle_tag)
-        self._idle_tag = b""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from outrider.mail.server import Server, TlsMode
 
-DROP = "drop"  # close the connection without a word
+DROP = "drop"  # close the connection, at the end of a text after it was said
 SILENCE = "silence"
 
 _USUAL = {
@@ -35,6 +35,8 @@ class FaultyImap:
     lines: list[str] = field(default_factory=list)
     connections: list[asyncio.StreamWriter] = field(default_factory=list)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    mails: dict[int, bytes] = field(default_factory=dict)
+    """By UID, in every folder; with mails the usual answers are those of a server that has them."""
     gate: asyncio.Barrier | None = None
     """Log-ins are answered when this many have come."""
 
@@ -97,15 +99,43 @@ class FaultyImap:
         answer = self.answers.get(name)
         if isinstance(answer, list):
             answer = answer.pop(0) if answer else None
+        if answer is None and self.mails:
+            answer = self._as_it_should(name)
         if answer is None:
             answer = "* OK hello\r\n" if name == "GREETING" else _USUAL.get(name, "{tag} BAD what?\r\n")
-        if answer == DROP:
+        if answer.endswith(DROP):
+            writer.write(answer.removesuffix(DROP).replace("{tag}", tag).encode("latin-1"))
+            await writer.drain()
             raise ConnectionError
         if answer == SILENCE:
             await reader.read(-1)
             raise ConnectionError
         writer.write(answer.replace("{tag}", tag).encode("latin-1"))
         await writer.drain()
+
+    def _as_it_should(self, name: str) -> str | None:
+        """What a server with these mails says to the last command."""
+        asked = self.lines[-1] if self.lines else ""
+        if name == "SELECT":
+            uid_next = max(self.mails) + 1
+            return (
+                f"* {len(self.mails)} EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n"
+                f"* OK [UIDNEXT {uid_next}] next\r\n{{tag}} OK [READ-WRITE] done\r\n"
+            )
+        if name == "UID SEARCH":
+            first = re.search(r"UID (\d+):", asked.partition("SEARCH")[2])
+            found = [str(uid) for uid in self.mails if uid >= int(first[1] if first else 1)]
+            return f"* SEARCH {' '.join(found)}\r\n{{tag}} OK done\r\n"
+        if name == "UID FETCH":
+            listed = "".join(self._fetched(place, uid, asked) for place, uid in enumerate(self.mails, 1))
+            return listed + "{tag} OK done\r\n"
+        return None
+
+    def _fetched(self, place: int, uid: int, asked: str) -> str:
+        """Of each mail, wanted or not: that too is allowed."""
+        raw = self.mails[uid]
+        body = f" BODY[] {{{len(raw)}}}\r\n{raw.decode('latin-1')}" if "BODY" in asked else ""
+        return f"* {place} FETCH (UID {uid} RFC822.SIZE {len(raw)} FLAGS (){body})\r\n"
 
 
 @asynccontextmanager

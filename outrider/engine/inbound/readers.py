@@ -20,7 +20,16 @@ from outrider.kit.clock import Clock
 from outrider.kit.crypto import Vault
 from outrider.kit.db import Database, Db, describe_failure
 from outrider.kit.log import get_logger
-from outrider.mail.imap import CommandRefused, Folder, FolderRole, ImapError, LoginRefused, Selected, Session
+from outrider.mail.imap import (
+    CommandRefused,
+    Folder,
+    FolderRole,
+    ImapError,
+    LoginRefused,
+    NoSuchFolder,
+    Selected,
+    Session,
+)
 from outrider.mail.imap.answers import Fetched
 from outrider.mail.server import Server
 from outrider.mail.tls import TlsContexts
@@ -173,7 +182,7 @@ class Inbound:
             while self._is_unchanged(reading):
                 for role in reversed(_READ):  # INBOX last: it is the one we wait in
                     if role in reading.folders:
-                        await self._read_folder(session, reading, reading.folders[role].name)
+                        await self._read_if_open(session, reading, reading.folders[role])
                 await self._file_copies(session, reading)
                 await session.idle(_IDLE_SECONDS)  # at once if something came since INBOX was selected
                 if session.is_lost:
@@ -198,6 +207,16 @@ class Inbound:
     async def _record_success(self, reading: Reading) -> None:
         async with self._transaction() as db:
             await mailboxes.record_imap_success(db, reading.mailbox.user_id, reading.mailbox.id, now=self._clock.now())
+
+    async def _read_if_open(self, session: Session, reading: Reading, folder: Folder) -> None:
+        """One that is listed and cannot be opened is no reason not to read the inbox."""
+        try:
+            await self._read_folder(session, reading, folder.name)
+        except NoSuchFolder as error:
+            if folder.role is FolderRole.INBOX:
+                raise
+            log.warning("a folder cannot be opened", mailbox_id=reading.mailbox.id, reason=str(error))
+            reading.folders = {role: each for role, each in reading.folders.items() if each is not folder}
 
     async def _read_folder(self, session: Session, reading: Reading, folder: str) -> None:
         """Process what is new in a folder, batch by batch."""

@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import pairwise
 
 Lines = Sequence[bytes | bytearray]
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NUMBER = re.compile(rb"\d{1,10}")  # RFC 9051 §9: 32 bits
+_OTHER_NEWS = re.compile(rb"^\d+ [A-Z]+", re.IGNORECASE)  # 5 EXPUNGE, 3 FETCH (…), 9 EXISTS (RFC 9051 §7.5)
 _FETCH = re.compile(rb"^\d+ FETCH \(", re.IGNORECASE)
 _UID = re.compile(rb"\bUID (\d{1,10})\b", re.IGNORECASE)
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,15})\b", re.IGNORECASE)
@@ -32,6 +34,7 @@ class Fetched:
     raw: bytes = field(repr=False)
     size: int = 0  # as the server counts; more than `raw` has if that was cut
     is_cut: bool = False  # `raw` is only the beginning
+    is_broken: bool = False  # the server gave more than it had announced: `raw` is not all of it
 
 
 def status_number(lines: Lines, name: str) -> int | None:
@@ -42,9 +45,9 @@ def status_number(lines: Lines, name: str) -> int | None:
 
 
 def search_result(lines: Lines) -> list[int]:
-    """The numbers of one or more SEARCH lines, ascending."""
-    numbers = {int(word) for line in lines for word in bytes(line).split() if _NUMBER.fullmatch(word)}
-    return sorted(numbers)
+    """The numbers of one or more SEARCH lines, ascending; what else the server says meanwhile is left out."""
+    found = (bytes(line).split(b"(")[0] for line in lines if not _OTHER_NEWS.match(bytes(line)))
+    return sorted({int(word) for line in found for word in line.split() if _NUMBER.fullmatch(word)})
 
 
 def appended_uid(text: bytes) -> int | None:
@@ -101,6 +104,7 @@ def _message(group: Sequence[bytes | bytearray]) -> Fetched | None:
         flags=frozenset(flags[1].decode("ascii", "replace").split()) if flags else frozenset(),
         raw=body,
         size=int(size[1]) if size else len(body),
+        is_broken=not _ends_well(group),
     )
 
 
@@ -115,6 +119,12 @@ def _body(group: Sequence[bytes | bytearray]) -> bytes | None:
             return bytes(following)
     quoted = _BODY_QUOTED.search(_words(group))
     return _ESCAPED.sub(rb"\1", quoted[1]) if quoted else None
+
+
+def _ends_well(group: Sequence[bytes | bytearray]) -> bool:
+    """After a literal the list goes on or is closed; else the body was longer than the server had announced."""
+    after = [line for before, line in pairwise(group) if isinstance(before, bytearray)]
+    return all(bytes(line).rstrip().endswith((b")", b"}")) for line in after)
 
 
 def _internal_date(words: bytes) -> datetime | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 from outrider.mail.imap import answers
 from outrider.mail.imap.answers import Fetched
 from outrider.mail.imap.connection import Connection, Timeouts
-from outrider.mail.imap.errors import CommandRefused, ImapError, NoSuchFolder
+from outrider.mail.imap.errors import CommandRefused, ConnectionLost, ImapError, NoSuchFolder
 from outrider.mail.imap.folders import Folder, encode_name, read_folders
 from outrider.mail.imap.opening import open_connection
 from outrider.mail.imap.protocol import ALLOWANCE, lines_of, quoted
@@ -210,7 +210,10 @@ class Session:
         lines = await self._uid(
             "FETCH", _set(uids), f"(UID RFC822.SIZE FLAGS INTERNALDATE {body})", allowance=2 * expected + ALLOWANCE
         )
-        return [replace(message, is_cut=is_cut) for message in answers.messages(lines)]
+        messages = [replace(message, is_cut=is_cut) for message in answers.messages(lines)]
+        if any(message.is_broken for message in messages):
+            raise ConnectionLost(f"{self._connection.server.host} sends messages that do not end where it says.")
+        return messages
 
     async def _uid(
         self, name: str, *arguments: str, answered_by: str | None = None, allowance: int = ALLOWANCE
