@@ -190,6 +190,7 @@ class _Foreseeing:
             turns += 1
             if turns % _TURNS_BETWEEN_SETTLING == 0:
                 await self._scratch.settle()
+        is_complete = is_complete or await self._is_complete()
         await self._note_end_of_day(since + _LONGEST, is_complete=is_complete)
         left = [] if is_complete else await explain(self._db, self._user_id, self._campaign_id, clock.now())
         senders = await store.list_mailboxes(self._db, list({mail.mailbox_id for mail in self._mails}))
@@ -204,12 +205,20 @@ class _Foreseeing:
         )
 
     async def _note(self, results: Sequence[Result]) -> bool:
-        """Keep the mails of our campaign; returns whether it has come to its end."""
+        """Keep the mails of our campaign; returns whether it has come to its end.
+
+        That of a subsequence is known only when nothing happens any more: its parent may send it others.
+        """
         ours = [result for result in results if result.attempt.campaign.id == self._campaign_id]
         ours.sort(key=lambda result: result.at)
         self._mails += map(_foreseen, ours)
-        if results and all(result.attempt.following for result in ours):
+        if self._campaign.parent_campaign_id is not None or (
+            results and all(result.attempt.following for result in ours)
+        ):
             return False
+        return await self._is_complete()
+
+    async def _is_complete(self) -> bool:
         campaign = await load_campaign(self._db, self._user_id, self._campaign_id, client_id=None)
         return campaign.status is CampaignStatus.COMPLETED
 
