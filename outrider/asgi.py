@@ -21,6 +21,7 @@ from outrider.campaigns import api_tags as campaign_tags
 from outrider.clients import api as clients
 from outrider.config import SettingError, Settings, load_settings
 from outrider.engine import api as engine
+from outrider.engine import api_untracked as engine_untracked
 from outrider.inbox import api as inbox
 from outrider.inbox import api_actions as inbox_actions
 from outrider.inbox import api_replies as inbox_replies
@@ -83,6 +84,7 @@ APIS: tuple[Api, ...] = (
     analytics_campaign.api,
     activities.api,
     engine.api,
+    engine_untracked.api,
     tracking.api,
     webhooks.api,
     clients.api,

@@ -101,6 +101,7 @@ BODIES: dict[str, Any] = {
     "clients.create_key": {"clientId": "{client_id}", "keyName": "Eve"},
     "clients.delete_named_key": {"id": "{id}"},
     "clients.reset_named_key": {"id": "{id}"},
+    "engine.attach_untracked_reply": {"email_lead_map_id": "{lead_map_id}"},
     "inbox.change_read_status": {"email_lead_map_id": "{lead_map_id}", "read_status": True},
     "inbox.mark_unread": {"email_lead_map_id": "{lead_map_id}"},
     "inbox.mark_important": {"email_lead_map_id": "{lead_map_id}", "is_important": False},

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from outrider.kit.db import Db, fetch_dicts, fetch_value
 
-_WHERE = """
+_OF_SCOPE = """
         m.user_id = %(user_id)s
         AND m.kind = 'UNTRACKED'
         AND (%(scope)s::bigint IS NULL
              OR m.mailbox_id IN (SELECT id FROM mailboxes WHERE user_id = %(user_id)s AND client_id = %(scope)s))
+"""
+_WHERE = f"""
+        {_OF_SCOPE}
         AND (%(from_email)s::text IS NULL OR lower(m.from_email) = lower(%(from_email)s))
         AND (%(to_email)s::text IS NULL OR lower(m.to_email) = lower(%(to_email)s))
         AND (%(subject)s::text IS NULL OR strpos(lower(m.subject), lower(%(subject)s)) > 0)
@@ -60,3 +64,17 @@ async def list_untracked(
         params,
     )
     return total, rows
+
+
+async def is_visible(db: Db, user_id: int, reply_id: UUID, *, scope: int | None) -> bool:
+    """Whether this untracked reply came to a mailbox that whoever asks may know."""
+    params = {"user_id": user_id, "scope": scope, "reply_id": reply_id}
+    return bool(
+        await fetch_value(
+            db,
+            f"""
+            SELECT EXISTS (SELECT FROM messages AS m WHERE {_OF_SCOPE} AND m.stats_id = %(reply_id)s)
+            """,  # noqa: S608 - a constant
+            params,
+        )
+    )

@@ -137,8 +137,48 @@ async def insert_auto_replies(db: Db, answers: Sequence[tuple[int, int, AutoRepl
           FROM json_to_recordset(%(rows)s::json)
                AS given (message_id bigint, user_id bigint, kind text, evidence text, returns_on date, name text,
                          email text)
+            ON CONFLICT DO NOTHING  -- of an untracked reply it was known already
         """,
         {"rows": as_records(rows)},
+    )
+
+
+async def attach(
+    db: Db,
+    user_id: int,
+    message_id: int,
+    *,
+    kind: str,
+    stats_id: UUID,
+    campaign_id: int,
+    campaign_lead_id: int,
+    lead_id: int,
+    answers_id: int,
+    is_reply_ignored: bool,
+) -> None:
+    """Let an untracked reply be an answer to a mail of ours."""
+    await execute(
+        db,
+        """
+        UPDATE messages
+           SET kind = %(kind)s, stats_id = %(stats_id)s, campaign_id = %(campaign_id)s,
+               campaign_lead_id = %(campaign_lead_id)s, lead_id = %(lead_id)s, answers_id = %(answers_id)s,
+               is_reply_ignored = %(is_reply_ignored)s
+         WHERE user_id = %(user_id)s
+           AND id = %(id)s
+           AND kind = 'UNTRACKED'
+        """,
+        {
+            "user_id": user_id,
+            "id": message_id,
+            "kind": kind,
+            "stats_id": stats_id,
+            "campaign_id": campaign_id,
+            "campaign_lead_id": campaign_lead_id,
+            "lead_id": lead_id,
+            "answers_id": answers_id,
+            "is_reply_ignored": is_reply_ignored,
+        },
     )
 
 

@@ -27,7 +27,7 @@ from outrider.web.shell import NotHere, Visit, number_of, page, show
 
 _SHOWN = "shown"
 _CHARACTERS_A_LINE = 80
-_LINES_A_PICTURE = 8
+_LINES_A_PICTURE = 3
 _HEIGHTS = (5, 9, 15, 24)
 """Lines of text up to which a frame has its first, second … size (app.css); longer mails scroll."""
 _LONGEST_MEASURED = 20_000

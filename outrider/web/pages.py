@@ -1,4 +1,4 @@
-"""The routes of the web app, and the pages of those who are logged in. They show; what changes things is the API."""
+"""The routes of the web app, and the pages of those who are logged in. Nearly all show only; the API changes things."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from outrider.engine import survey
 from outrider.mailboxes.state import is_engine_running
 from outrider.messages.history import list_history
 from outrider.messages.verdicts import list_verdicts
-from outrider.web import entrance, mails, store, wording
+from outrider.web import entrance, mails, store, untracked, wording
 from outrider.web.shell import FILES, SAFE, STATIC, NotHere, Visit, in_words, number_of, page, show
 from outrider.web.store import CampaignLine, LeadLine
 from outrider.web.wording import State
@@ -135,6 +135,8 @@ routes = (
     Route("/app/email-campaign/{campaign_id}/analytics", campaign),
     Route("/app/master-inbox", inbox),
     Route("/app/mail/{message_id}", mails.mail),
+    Route("/app/untracked-replies", untracked.untracked_list),
+    Route("/app/untracked-replies/{reply_id}", untracked.untracked, methods=["GET", "POST"]),
     Route("/app/static/{name}", static),
     Route("/app/{rest:path}", unknown, methods=["GET", "POST"]),
 )

@@ -129,6 +129,7 @@ async def build(db: Db, owner: ApiClient, client_id: int) -> Estate:
             "task_id": task_id,
             "stats_id": stats_id,
             "scheduled_message_id": scheduled_id,
+            "reply_id": str(await fetch_value(db, "SELECT stats_id FROM messages WHERE kind = 'UNTRACKED'")),
             "import_id": imported.json()["import_id"],
             "webhook_id": webhook["id"],
             "block_id": block_id,

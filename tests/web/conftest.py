@@ -4,17 +4,24 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from typing import Any
 
 import httpx
 import pytest
 from argon2 import PasswordHasher
 
+from outrider.engine.inbound.arrival import Reader
+from outrider.engine.inbound.intake import take_in
 from outrider.kit.clock import SYSTEM_CLOCK
 from outrider.kit.crypto import set_vault
-from outrider.kit.db import Db
+from outrider.kit.db import Db, fetch_value
 from outrider.kit.edge import Edge
 from outrider.users import actions, secrets
+from tests.support import make
 from tests.support.make import VAULT
+from tests.support.world import World
 
 PASSWORD = "tide-and-rope-44"
 _TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
@@ -108,3 +115,40 @@ async def other_browser(app: Edge, browsers: AsyncExitStack, other: Member) -> B
     opened = await browsers.enter_async_context(Browser(app))
     await opened.log_in(other.email)
     return opened
+
+
+class Talk:
+    """A lead who got a mail; his answers arrive as they would."""
+
+    def __init__(self, world: World, sent: dict[str, Any]) -> None:
+        self.db = world.db
+        self.now = world.now
+        self.user_id = world.user_id
+        self.sent = sent
+        self.path = f"/app/master-inbox?leadMap={sent['campaign_lead_id']}"
+
+    def letter(self, html: str | None = None, text: str | None = None) -> EmailMessage:
+        letter = EmailMessage()
+        letter["From"] = f"Ada <{self.sent['to_email']}>"
+        letter["To"] = self.sent["from_email"]
+        letter["Subject"] = "Re: Port fees"
+        letter["In-Reply-To"] = f"<{self.sent['message_id']}>"
+        if text is not None:
+            letter.set_content(text)
+        if html is not None:
+            letter.set_content(html, subtype="html") if text is None else letter.add_alternative(html, subtype="html")
+        return letter
+
+    async def take_in(self, letter: EmailMessage) -> int:
+        reader = Reader(self.user_id, self.sent["mailbox_id"], self.sent["from_email"])
+        assert await take_in(self.db, make.VAULT, reader, letter.as_bytes(), self.now, only_matched=False)
+        return int(await fetch_value(self.db, "SELECT max(id) FROM messages"))
+
+
+@pytest.fixture
+async def talk(db: Db, member: Member, now: datetime) -> Talk:
+    world = World(db, now, member.user_id)
+    await world.engine(world.engine_id)
+    campaign_id = await world.campaign([await world.mailbox()])
+    [sent] = await world.sent(campaign_id)
+    return Talk(world, sent)

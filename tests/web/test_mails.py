@@ -2,20 +2,14 @@
 
 import re
 from base64 import b64encode
-from datetime import datetime
-from email.message import EmailMessage
-from typing import Any
 
 import pytest
 
-from outrider.engine.inbound.arrival import Reader
-from outrider.engine.inbound.intake import take_in
-from outrider.kit.db import Db, execute, fetch_value
+from outrider.kit.db import execute
 from outrider.mail import body
 from outrider.tracking import tokens
 from tests.support import make
-from tests.support.world import World
-from tests.web.conftest import Browser, Member
+from tests.web.conftest import Browser, Talk
 from tests.web.test_pages import words
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -23,43 +17,6 @@ QUOTE = (
     '<div class="gmail_quote"><div class="gmail_attr">On Mon, 2 Mar 2026, Liv wrote:</div>'
     "<blockquote>Hi</blockquote></div>"
 )
-
-
-class Talk:
-    """A lead who got a mail; his answers arrive as they would."""
-
-    def __init__(self, world: World, sent: dict[str, Any]) -> None:
-        self.db = world.db
-        self.now = world.now
-        self.user_id = world.user_id
-        self.sent = sent
-        self.path = f"/app/master-inbox?leadMap={sent['campaign_lead_id']}"
-
-    def letter(self, html: str | None = None, text: str | None = None) -> EmailMessage:
-        letter = EmailMessage()
-        letter["From"] = f"Ada <{self.sent['to_email']}>"
-        letter["To"] = self.sent["from_email"]
-        letter["Subject"] = "Re: Port fees"
-        letter["In-Reply-To"] = f"<{self.sent['message_id']}>"
-        if text is not None:
-            letter.set_content(text)
-        if html is not None:
-            letter.set_content(html, subtype="html") if text is None else letter.add_alternative(html, subtype="html")
-        return letter
-
-    async def take_in(self, letter: EmailMessage) -> int:
-        reader = Reader(self.user_id, self.sent["mailbox_id"], self.sent["from_email"])
-        assert await take_in(self.db, make.VAULT, reader, letter.as_bytes(), self.now, only_matched=False)
-        return int(await fetch_value(self.db, "SELECT max(id) FROM messages"))
-
-
-@pytest.fixture
-async def talk(db: Db, member: Member, now: datetime) -> Talk:
-    world = World(db, now, member.user_id)
-    await world.engine(world.engine_id)
-    campaign_id = await world.campaign([await world.mailbox()])
-    [sent] = await world.sent(campaign_id)
-    return Talk(world, sent)
 
 
 def article(page: str, message_id: int) -> str:

@@ -59,6 +59,10 @@ class Answer:
         return self.is_human or (self.is_away and not self.rules.is_ignored)
 
     @property
+    def kind(self) -> str:
+        return "REPLY" if self.is_reply else "AUTO_REPLY"
+
+    @property
     def is_opt_out(self) -> bool:
         return self.is_human and self.arrival.asks_for_no_more
 
@@ -90,8 +94,13 @@ async def take_answers(db: Db, found: Sequence[tuple[Arrival, Match]]) -> int:
         for answer, message_id in zip(given, ids, strict=True)
         if message_id is not None
     ]
-    if not new:
-        return 0
+    if new:
+        await follow(db, new)
+    return len(new)
+
+
+async def follow(db: Db, new: Sequence[Answer]) -> None:
+    """What answers change, once they are stored."""
     now = new[0].arrival.now
     await doubt.settle(db, [answer.match.id for answer in new])
     for answer in new:
@@ -103,12 +112,10 @@ async def take_answers(db: Db, found: Sequence[tuple[Arrival, Match]]) -> int:
     if gone:  # nobody else is told (decision 35)
         await progress.end(db, gone, status="STOPPED", reason="WRONG_PERSON", now=now)
     await subsequences.follow_answers(db, await _categorise(db, new), now=now)
-    return len(new)
 
 
 def _kept(answer: Answer) -> Kept:
-    kind = "REPLY" if answer.is_reply else "AUTO_REPLY"
-    return Kept(answer.arrival, kind, answer.match, is_ignored=not answer.is_reply)
+    return Kept(answer.arrival, answer.kind, answer.match, is_ignored=not answer.is_reply)
 
 
 async def _follow_opt_out(db: Db, answer: Answer) -> None:

@@ -41,7 +41,7 @@ class Arrival:
     """A mail as it came, and when. What it says is found out once, where it is asked for first.
 
     `only_matched`: the first look at a mailbox that was in use before; only what answers a mail of ours is taken.
-    `is_cut`: the mail was larger, these are its first bytes.
+    `is_cut`: the mail was larger, these are its first bytes. `came_at`: of one that came earlier than it is dealt with.
     """
 
     reader: Reader
@@ -49,6 +49,7 @@ class Arrival:
     now: datetime
     only_matched: bool = False
     is_cut: bool = False
+    came_at: datetime | None = None
 
     @cached_property
     def incoming(self) -> Incoming:
@@ -67,8 +68,8 @@ class Arrival:
     @cached_property
     def sent_at(self) -> datetime:
         """The mail's own date if it is within a day of its arrival, never later than that."""
-        date = self.incoming.date
-        return min(date, self.now) if date and abs(date - self.now) <= _BELIEVED_DATE else self.now
+        date, came_at = self.incoming.date, self.came_at or self.now
+        return min(date, came_at) if date and abs(date - came_at) <= _BELIEVED_DATE else came_at
 
     @cached_property
     def complaint(self) -> FeedbackReport | None:
@@ -85,7 +86,7 @@ class Arrival:
     @cached_property
     def auto(self) -> AutoReply | None:
         """None: a person wrote it."""
-        return autoreply.detect(self.incoming, now=self.now)
+        return autoreply.detect(self.incoming, now=self.came_at or self.now)
 
     @cached_property
     def asks_for_no_more(self) -> bool:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from outrider.kit.db import Db, as_records, fetch_all
+from outrider.kit.db import Db, as_records, fetch_all, fetch_one
 from outrider.mail.address import domain_of, is_free_mail
 from outrider.mail.parse import Incoming
 from outrider.mail.subject import subject_key
@@ -120,6 +120,26 @@ async def find_latest_to(db: Db, wanted: Sequence[tuple[int, int, str]], now: da
     """For each account, mailbox and address the latest mail to it: what a bounce without other marks is about."""
     candidates = await _list_latest(db, wanted, by="email", since=now - _REMEMBERED)
     return [mails[0] if mails else None for mails in candidates]
+
+
+async def find_latest_of(db: Db, user_id: int, campaign_lead_id: int) -> Match | None:
+    """The latest mail that this lead got in this campaign."""
+    return await fetch_one(
+        db,
+        Match,
+        f"""
+        SELECT {_MATCH}
+          FROM messages AS m
+               {_ITS_CAMPAIGN}
+         WHERE m.user_id = %(user_id)s
+           AND m.campaign_lead_id = %(campaign_lead_id)s
+           AND m.step_id IS NOT NULL
+           AND (m.sent_at IS NOT NULL OR m.is_doubtful)
+         ORDER BY m.claimed_at DESC
+         LIMIT 1
+        """,  # noqa: S608 - constants
+        {"user_id": user_id, "campaign_lead_id": campaign_lead_id},
+    )
 
 
 async def _fill(db: Db, found: list[Match | None], letters: Sequence[Letter], rule: Any, now: datetime) -> None:
