@@ -27,7 +27,7 @@ from outrider.analytics.wire_query import (
 from outrider.config import ReplyRateOf
 from outrider.kit.http import Api, Context, FreeCtx
 
-api = Api()
+api = Api("analytics")
 Lists = Annotated[ListQuery, Query()]
 Dated = Annotated[DatedQuery, Query()]
 EventDays = Annotated[DaysQuery, Query()]

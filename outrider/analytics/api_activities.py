@@ -13,7 +13,7 @@ from outrider.analytics.wire_campaign_query import ActivitiesQuery
 from outrider.kit.http import Api, Ctx, reply
 from outrider.messages.history import HistoryItem, list_history
 
-api = Api()
+api = Api("campaigns")
 
 
 @api.get("/campaigns/all-leads-activities")

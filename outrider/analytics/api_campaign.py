@@ -26,7 +26,7 @@ from outrider.kit.http import Api, Context, Ctx, PathId, reply, stream_csv
 from outrider.kit.tables import csv_lines
 from outrider.messages.history import HistoryItem, list_history
 
-api = Api()
+api = Api("campaigns")
 
 _EXPORTED_AT_ONCE = 1000
 _LONGEST_RANGE = timedelta(days=30)

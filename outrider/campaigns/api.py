@@ -23,7 +23,7 @@ from outrider.kit.http import MAIN_KEY, Api, Context, Ctx, PathId, reply
 from outrider.mailboxes import accounts
 from outrider.mailboxes.store import AccountFilter
 
-api = Api(writes_need="campaigns")
+api = Api("campaigns", writes_need="campaigns")
 
 
 @api.post("/campaigns/create", also=["/campaigns"])

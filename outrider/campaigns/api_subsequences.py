@@ -5,7 +5,7 @@ from starlette.responses import Response
 from outrider.campaigns import subsequences, wire_subsequences
 from outrider.kit.http import Api, Context, Ctx, PathId, reply
 
-api = Api(writes_need="campaigns")
+api = Api("campaigns", writes_need="campaigns")
 
 
 @api.post("/campaigns/create-subsequence")

@@ -6,7 +6,7 @@ from outrider.campaigns import actions, tags, wire
 from outrider.campaigns.store import load_campaign
 from outrider.kit.http import Api, Ctx, PathId, reply
 
-api = Api(writes_need="campaigns")
+api = Api("campaigns", writes_need="campaigns")
 
 
 @api.post("/campaigns/tags")

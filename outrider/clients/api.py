@@ -16,7 +16,7 @@ from outrider.kit.validation import Id, reject
 from outrider.users import client_keys
 from outrider.users.client_keys import ClientKey
 
-api = Api()
+api = Api("clients")
 
 KeyId = Annotated[PathId, Path(alias="id")]
 

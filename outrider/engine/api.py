@@ -19,7 +19,7 @@ from outrider.mailboxes import api_oauth
 from outrider.mailboxes.state import is_engine_running
 from outrider.messages import single
 
-api = Api()
+api = Api("campaigns")
 
 
 @api.get("/campaigns/{campaign_id}/preview")

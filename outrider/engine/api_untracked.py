@@ -9,7 +9,7 @@ from outrider.inbox import actions, untracked
 from outrider.inbox.wire import Target, done
 from outrider.kit.http import Api, Ctx, reply
 
-api = Api(writes_need="reply_master_inbox")
+api = Api("master-inbox", writes_need="reply_master_inbox")
 
 
 @api.post("/master-inbox/untracked-replies/{reply_id}/attach")

@@ -14,7 +14,7 @@ from outrider.messages.history import HistoryItem, list_history
 from outrider.users import store as users
 from outrider.users.models import Role
 
-api = Api(writes_need=ANY_KEY)
+api = Api("master-inbox", writes_need=ANY_KEY)
 ListQuery = Annotated[wire_views.ListQuery, Query()]
 
 

@@ -9,7 +9,7 @@ from outrider.leads.conversations import Conversation
 from outrider.leads.models import CannotResume, DocumentedFailure
 from outrider.users import store as users
 
-api = Api(writes_need="reply_master_inbox")
+api = Api("master-inbox", writes_need="reply_master_inbox")
 
 
 @api.patch("/master-inbox/change-read-status", also=["/master-inbox/read-status"])

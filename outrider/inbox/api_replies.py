@@ -15,7 +15,7 @@ from outrider.mail.message_id import canonical
 from outrider.messages import handwritten
 from outrider.messages.handwritten import Draft
 
-api = Api(writes_need="reply_master_inbox")
+api = Api("master-inbox", writes_need="reply_master_inbox")
 _TEXT = frozenset({"text/plain", "text/html", "text/*"})
 _GONE = {"status": "error"}
 

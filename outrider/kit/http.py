@@ -170,7 +170,7 @@ def _bearer(value: str | None) -> str | None:
 
 
 class Api:
-    """The routes of one slice.
+    """Routes of one area of the reference (`campaigns`, `leads`, …), under which the pages of the API show them.
 
     `also` names aliases, which the reference does not show: "PATCH" is another method of the same path,
     "POST /campaigns" another method and path, "/leads/by-email" another path. Paths have no trailing slash.
@@ -179,7 +179,8 @@ class Api:
     where nothing is said, no client's key is let in. `text` is a media type of answers that are no JSON.
     """
 
-    def __init__(self, *, writes_need: str | None = None) -> None:
+    def __init__(self, area: str, *, writes_need: str | None = None) -> None:
+        self._area = area
         self._writes_need = writes_need
         self.router = APIRouter(prefix=BASE, route_class=LenientRoute, strict_content_type=False)
 
@@ -211,10 +212,10 @@ class Api:
             slice_name = endpoint.__module__.split(".")[-2]
             checked = guarded(endpoint, needs=needs)
             operation_id = f"{slice_name}_{endpoint.__name__}"
-            self._add(method, path, checked, slice_name, operation_id, text=text)
+            self._add(method, path, checked, operation_id, text=text)
             for number, alias in enumerate(also, start=1):
                 alias_method, alias_path = _alias(alias, method, path)
-                self._add(alias_method, alias_path, checked, slice_name, f"{operation_id}_{number}", is_alias=True)
+                self._add(alias_method, alias_path, checked, f"{operation_id}_{number}", is_alias=True)
             return endpoint
 
         return register
@@ -224,7 +225,6 @@ class Api:
         method: str,
         path: str,
         endpoint: Callable[..., Awaitable[Response]],
-        tag: str,
         operation_id: str,
         *,
         is_alias: bool = False,
@@ -238,7 +238,7 @@ class Api:
             operation_id=operation_id,
             summary=title.removesuffix("."),
             description=rest.strip() or None,
-            tags=[tag],
+            tags=[self._area],
             include_in_schema=not is_alias,
             responses={"4XX": {"model": Refusal}, **(text_answer(text) if text else {})},
             response_model=None,

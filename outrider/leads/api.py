@@ -17,7 +17,7 @@ from outrider.leads.reasons import Reason
 from outrider.leads.wire import LeadId
 from outrider.mailboxes.state import is_engine_running
 
-api = Api(writes_need="leads")
+api = Api("leads", writes_need="leads")
 _SUCCESS = {"ok": True, "data": "success"}
 
 

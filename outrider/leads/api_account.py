@@ -10,7 +10,7 @@ from outrider.leads import overview, selection, store, wire_account
 from outrider.leads.models import LeadNotFound
 from outrider.leads.wire import LeadId
 
-api = Api(writes_need="leads")
+api = Api("leads", writes_need="leads")
 
 
 @api.get("/leads/all")

@@ -6,7 +6,7 @@ from outrider.kit.http import Api, Ctx, reply
 from outrider.leads import reallocation
 from outrider.leads.wire_reallocation import MailboxChoice
 
-api = Api(writes_need="leads")
+api = Api("leads", writes_need="leads")
 
 
 @api.post("/campaigns/update-lead-email-account")

@@ -9,7 +9,7 @@ from outrider.kit.http import Api, Ctx, PathId, reply
 from outrider.leads import tags, wire_tags
 from outrider.mailboxes.tags import list_tags
 
-api = Api(writes_need="leads")
+api = Api("leads", writes_need="leads")
 
 
 @api.get("/crm/leads/tags")

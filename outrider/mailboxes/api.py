@@ -16,7 +16,7 @@ from outrider.mailboxes.store import AccountFilter
 from outrider.mailboxes.tracking_domains import Checker
 from outrider.mailboxes.warmups import list_warmups
 
-api = Api(writes_need="email_accounts")
+api = Api("email-accounts", writes_need="email_accounts")
 
 
 class InvalidAccountId(Invalid):

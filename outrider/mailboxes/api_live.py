@@ -16,7 +16,7 @@ from outrider.mailboxes.fetching import FolderUnknown, Found, Wanted
 from outrider.mailboxes.models import MailboxNotFound
 from outrider.mailboxes.wire import ReconnectBody
 
-api = Api(writes_need="email_accounts")
+api = Api("email-accounts", writes_need="email_accounts")
 
 _NO_HOST = "No IMAP server is set."
 

@@ -13,7 +13,7 @@ from outrider.mailboxes import actions, oauth, servers, wire
 from outrider.mailboxes.models import Credentials, InvalidToken, Mailbox, MailboxType, PortType
 from outrider.mailboxes.oauth import App, Refresher, Token, TokenRefused, TokenUnavailable
 
-api = Api(writes_need="email_accounts")
+api = Api("email-accounts", writes_need="email_accounts")
 
 _PROVIDERS = (MailboxType.GMAIL, MailboxType.OUTLOOK)
 

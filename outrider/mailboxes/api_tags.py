@@ -12,7 +12,7 @@ from outrider.mailboxes import wire_tags as wire
 from outrider.mailboxes.models import MailboxNotFound, TagNotFound
 from outrider.mailboxes.store import AccountFilter
 
-api = Api(writes_need="email_accounts")
+api = Api("email-accounts", writes_need="email_accounts")
 
 _MAPPING = "/email-accounts/tag-mapping"
 

@@ -13,7 +13,7 @@ from outrider.leads.models import LeadNotFound
 from outrider.leads.wire import LeadId
 from outrider.messages import history, wire
 
-api = Api()
+api = Api("leads")
 
 
 @api.get(

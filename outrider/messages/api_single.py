@@ -8,7 +8,7 @@ from outrider.mailboxes import api_oauth, state
 from outrider.messages import single
 from outrider.messages import wire_single as wire
 
-api = Api(writes_need="email_accounts")
+api = Api("email-accounts", writes_need="email_accounts")
 
 
 @api.post("/send-email/initiate")

@@ -28,7 +28,7 @@ _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBR
 _NO_STORE = {"cache-control": "no-store, private", "referrer-policy": "no-referrer"}
 
 
-api = Api()
+api = Api("campaigns")
 
 
 @api.get("/campaigns/{campaign_id}/tracking-hits")

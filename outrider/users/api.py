@@ -5,7 +5,7 @@ from starlette.responses import Response
 from outrider.kit.http import MAIN_KEY, Api, Ctx, reply
 from outrider.users import store, wire
 
-api = Api()
+api = Api("clients")
 
 
 @api.get("/team-members", needs=MAIN_KEY)

@@ -12,7 +12,7 @@ from outrider.webhooks import actions, retriggers, store, summary, trial, wire
 from outrider.webhooks.models import Level, Scope
 from outrider.webhooks.retriggers import Selection
 
-api = Api(writes_need="webhooks")
+api = Api("webhooks", writes_need="webhooks")
 
 _CAMPAIGN = "/campaigns/{campaign_id}/webhooks"
 _SAVED = "Webhook saved successfully"

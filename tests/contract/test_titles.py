@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from outrider.asgi import APIS, api_routes
 from outrider.cli.compatibility import Reference, title_of
 from outrider.cli.docs import DOCS
 from outrider.kit.crypto import set_vault
@@ -150,3 +151,10 @@ def _empty(answer: Any, shown: Any, place: str) -> list[str]:
             each for key in shown.keys() & answer.keys() for each in _empty(answer[key], shown[key], f"{place}.{key}")
         ]
     return []
+
+
+def test_the_pages_of_the_api_group_it_as_the_reference_does() -> None:
+    shown = {route.summary: route.tags for route in api_routes(APIS) if route.include_in_schema}
+    areas = {title.title: title.area for title in Reference.read(DOCS).titles if title.title in shown}
+    assert {title: [area] for title, area in areas.items()} == {title: shown[title] for title in areas}
+    assert set(SERVED) <= areas.keys()

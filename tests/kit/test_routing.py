@@ -8,7 +8,7 @@ from starlette.responses import Response
 from outrider.kit.http import Api
 from outrider.kit.routing import RouteTree, canonical
 
-api = Api()
+api = Api("things")
 
 
 @api.get("/leads/{lead_id}")
@@ -80,7 +80,7 @@ def test_what_is_not_registered_is_not_found(method: str, path: str) -> None:
 
 
 def test_two_routes_for_one_request_are_refused_at_start() -> None:
-    twice = Api()
+    twice = Api("things")
 
     @twice.get("/leads/{lead_id}")
     async def one() -> Response:

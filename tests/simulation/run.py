@@ -21,6 +21,7 @@ _LONGEST = timedelta(days=120)
 _MOST_TURNS = 2_000
 _LAST_EDIT_AFTER = timedelta(days=8)
 _MOST_MENDED = 10  # at the end
+_AFTER_MENDING = timedelta(days=40)
 _RENEW_EVERY = timedelta(hours=36)
 _INTERFERENCE = 0.05  # of the claims
 _LOOK_AT_REASONS = 0.25  # of the turns, and at the end
@@ -129,6 +130,7 @@ class Run:
                     return
                 mended += 1  # a password that was refused after the last look of a person waits for another
                 await self.users.mend()
+                end = max(end, self.world.now + _AFTER_MENDING)  # what was stuck goes on, and leads go on after it
                 continue
             await self._probe(upcoming)
             self._move_to(upcoming)

@@ -86,6 +86,8 @@ class Users:
         return self._story.random.choice(sorted(self._world.campaigns))
 
     def _any_lead(self) -> tuple[int, int, int, str]:
+        if not self._world.leads:
+            raise Problem("Nobody is left.")
         campaign_lead_id = self._story.random.choice(sorted(self._world.leads))
         return campaign_lead_id, *self._world.leads[campaign_lead_id]
 

@@ -16,7 +16,7 @@ from outrider.kit.http import ANY_KEY, MAIN_KEY, Api, Ctx, FreeCtx, PathId, repl
 from outrider.kit.pagination import Page, paging
 from outrider.kit.validation import Flag, Id, Int, ListOf, StrictWire, Text, Wire
 
-api = Api(writes_need=ANY_KEY)
+api = Api("things", writes_need=ANY_KEY)
 going_on = asyncio.Event()
 let_go = asyncio.Event()
 

@@ -10,7 +10,7 @@ from outrider.kit.pagination import Page, paging
 from outrider.kit.validation import reject
 from outrider.leads.blocks import actions, store, wire
 
-api = Api(writes_need="leads")
+api = Api("leads", writes_need="leads")
 
 
 @api.post("/leads/add-domain-block-list", also=["/leads/global-blocklist", "/leads/block-list"])

@@ -12,7 +12,7 @@ from outrider.kit.pagination import Page, paging
 from outrider.leads.imports import actions, store, wire
 from outrider.leads.imports.models import ImportStatus
 
-api = Api(writes_need="leads")
+api = Api("leads", writes_need="leads")
 
 
 @api.post("/campaigns/{campaign_id}/leads/import")
@@ -69,7 +69,7 @@ async def resume_import(ctx: Ctx, campaign_id: PathId, import_id: PathId) -> Res
     return reply({"ok": True, "import_id": import_id, "status": ImportStatus.QUEUED})
 
 
-@api.get("/campaigns/{campaign_id}/leads/import/{import_id}/skipped")
+@api.get("/campaigns/{campaign_id}/leads/import/{import_id}/skipped", text="text/csv")
 async def download_skipped(ctx: Ctx, campaign_id: PathId, import_id: PathId) -> Response:
     """Rows that an import left out, as CSV
 

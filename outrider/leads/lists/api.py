@@ -9,7 +9,7 @@ from outrider.kit.http import Api, Ctx, PathId, reply
 from outrider.kit.pagination import Page, paging
 from outrider.leads.lists import actions, pushes, store, wire, wire_push
 
-api = Api(writes_need="leads")
+api = Api("leads", writes_need="leads")
 
 
 @api.post("/lead-list")
