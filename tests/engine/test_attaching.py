@@ -20,6 +20,8 @@ from tests.support.events import hearing
 from tests.support.make import NOW
 from tests.support.world import World
 
+_NOBODY = "8d4c2f10-6b7e-4f5a-9c3d-1e2f3a4b5c6d"
+
 STRANGER = {"In_Reply_To": None, "From": "Kim <kim@orr.example>"}
 
 
@@ -231,13 +233,13 @@ async def test_by_the_api_it_leaves_the_list_and_enters_the_inbox(
             "Untracked reply not found - it may belong to a lead already.",
         ),
         (
-            str(uuid4()),
+            _NOBODY,
             {"email_lead_map_id": "{id}"},
             404,
             "Untracked reply not found - it may belong to a lead already.",
         ),
-        (str(uuid4()), {"email_lead_map_id": 1}, 404, "Lead mapping not found"),
-        (str(uuid4()), {}, 400, '"email_lead_map_id" is required'),
+        (_NOBODY, {"email_lead_map_id": 1}, 404, "Lead mapping not found"),
+        (_NOBODY, {}, 400, '"email_lead_map_id" is required'),
     ],
 )
 async def test_what_is_wrong_is_said(  # noqa: PLR0917
