@@ -217,7 +217,7 @@ class World:
                 await execute(self.db, "DELETE FROM message_events WHERE message_id = %(id)s", params)
                 await engagement.count_hits(self.db, [MachineHits(mail["id"])])
             case "REPLIED":
-                await engagement.record_reply(self.db, mail["id"], at, is_counted=True)
+                await engagement.record_replies(self.db, [engagement.Reply(mail["id"], at, is_counted=True)])
             case "BOUNCED":
                 kind = ["HARD", "SOFT", "SENDER"][what.number % 3]
                 await engagement.record_bounce(self.db, mail["id"], at, kind=kind, reason="5.1.1")

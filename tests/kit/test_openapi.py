@@ -23,7 +23,7 @@ def test_titles_come_from_the_docstrings(document: Any) -> None:
     saved = document["paths"]["/api/v1/things"]["post"]
     assert saved["summary"] == "Save Thing"
     assert saved["description"] == "What is sent comes back."
-    assert saved["tags"] == ["support"]
+    assert saved["tags"] == ["things"]
 
 
 def test_operation_ids_are_unique_and_stable(document: Any) -> None:
