@@ -6,7 +6,6 @@ cores, two engines share the mailboxes. Between two waves, untimed, the mails co
 that every mailbox is free again; the first wave, in which passwords are opened and statements planned, is not counted.
 """
 
-import gc
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from benchmarks.harness import CannotMeasure, Measurement
 from outrider.campaigns import actions as campaigns
 from outrider.campaigns import sequence
 from outrider.campaigns.models import StatusVerb, StepDraft, StepType, VariantDistribution
+from outrider.cli.engine import collect_seldom
 from outrider.engine.rehearsal import Rehearsal
 from outrider.engine.worker import PLANS
 from outrider.kit.clock import StandingClock
@@ -232,8 +232,7 @@ def _engine(url: str, engine_id: UUID) -> Iterator[Connection]:
 
 def _plan(url: str, engine_id: UUID, asked: Connection) -> None:
     wire()
-    gc.freeze()  # as the process of an engine does
-    gc.set_threshold(10_000, 20, 50)
+    collect_seldom()
     uvloop.run(_answer(url, engine_id, asked))
 
 

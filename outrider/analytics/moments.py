@@ -6,7 +6,7 @@ from typing import Any
 
 from outrider.analytics import rolled
 from outrider.analytics.mails import CAMPAIGN, MAIL, Scope
-from outrider.analytics.rolled import OF_GAPS
+from outrider.analytics.rolled import ANSWERS_OF_LEADS, OF_GAPS
 from outrider.analytics.windows import Window
 from outrider.kit.db import Db, fetch_dict, fetch_dicts, fetch_value
 
@@ -174,21 +174,7 @@ async def measure_answers(db: Db, scope: Scope, window: Window) -> dict[int, int
                AND sent_at < %(window_end)s
                AND team_member_id IS NOT NULL
         )
-        SELECT lead.team_member_id,
-               floor(avg((extract(epoch FROM answer.sent_at - asked.at) * 1000000)::bigint))::bigint AS microseconds
-          FROM lead
-          JOIN messages AS answer ON answer.campaign_lead_id = lead.campaign_lead_id AND answer.step_id IS NULL
-         CROSS JOIN LATERAL (
-                SELECT max(event.occurred_at) AS at
-                  FROM message_events AS event
-                 WHERE event.campaign_id = lead.campaign_id
-                   AND event.campaign_lead_id = lead.campaign_lead_id
-                   AND event.type = 'REPLIED'
-                   AND event.occurred_at < answer.sent_at
-               ) AS asked
-         WHERE answer.user_id = %(user_id)s
-           AND answer.kind = 'MANUAL'
-           AND asked.at IS NOT NULL
+        {ANSWERS_OF_LEADS}
          GROUP BY lead.team_member_id
         """,  # noqa: S608 - constants
         {**scope.params, **window.bounds},

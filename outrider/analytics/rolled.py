@@ -147,6 +147,24 @@ OF_GAPS: LiteralString = """
                count(*) AS total
           FROM gap
 """
+ANSWERS_OF_LEADS: LiteralString = """
+        SELECT lead.team_member_id,
+               floor(avg((extract(epoch FROM answer.sent_at - asked.at) * 1000000)::bigint))::bigint AS microseconds
+          FROM lead
+          JOIN messages AS answer ON answer.campaign_lead_id = lead.campaign_lead_id AND answer.step_id IS NULL
+         CROSS JOIN LATERAL (
+                SELECT max(event.occurred_at) AS at
+                  FROM message_events AS event
+                 WHERE event.campaign_id = lead.campaign_id
+                   AND event.campaign_lead_id = lead.campaign_lead_id
+                   AND event.type = 'REPLIED'
+                   AND event.occurred_at < answer.sent_at
+               ) AS asked
+         WHERE answer.user_id = %(user_id)s
+           AND answer.kind = 'MANUAL'
+           AND asked.at IS NOT NULL
+"""
+"""How long they waited for our answers, to be grouped by whose leads they are. `lead`: a lead of somebody each."""
 _SENT_IN_WINDOW: LiteralString = """
                sent_at >= %(window_start)s
                AND sent_at < %(window_end)s
@@ -526,26 +544,12 @@ async def measure_answers(db: Db, scope: Scope, window: Window) -> dict[int, int
         f"""
         WITH {CAMPAIGN},
         lead AS (
-            SELECT cl.id, cl.campaign_id, cl.lead_id, cl.team_member_id
+            SELECT cl.id AS campaign_lead_id, cl.campaign_id, cl.lead_id, cl.team_member_id
               FROM campaign
               JOIN campaign_leads AS cl
                 ON cl.user_id = %(user_id)s AND cl.campaign_id = campaign.id AND cl.team_member_id IS NOT NULL
         )
-        SELECT lead.team_member_id,
-               floor(avg((extract(epoch FROM answer.sent_at - asked.at) * 1000000)::bigint))::bigint AS microseconds
-          FROM lead
-          JOIN messages AS answer ON answer.campaign_lead_id = lead.id AND answer.step_id IS NULL
-         CROSS JOIN LATERAL (
-                SELECT max(event.occurred_at) AS at
-                  FROM message_events AS event
-                 WHERE event.campaign_id = lead.campaign_id
-                   AND event.campaign_lead_id = lead.id
-                   AND event.type = 'REPLIED'
-                   AND event.occurred_at < answer.sent_at
-               ) AS asked
-         WHERE answer.user_id = %(user_id)s
-           AND answer.kind = 'MANUAL'
-           AND asked.at IS NOT NULL
+        {ANSWERS_OF_LEADS}
            AND EXISTS (SELECT
                          FROM counted_mails AS mail
                         WHERE mail.lead_id = lead.lead_id

@@ -5,6 +5,7 @@ difference to what was kept of them, in one statement: note, mails and sums are 
 works off all notes that he sees, and then reads, reads what `mails` would have told him.
 """
 
+from collections.abc import Sequence
 from typing import LiteralString
 
 from outrider.kit.db import Database, Db, execute, fetch_dicts, fetch_value
@@ -65,6 +66,31 @@ async def work_off(db: Db, user_id: int, *, at_once: int = AT_ONCE) -> int:
     )  # rows are looked up, whatever the statistics make of new tables
     done: int = await fetch_value(db, _WORK_OFF, {"user_id": user_id, "at_once": at_once})
     return done
+
+
+# What is summed, in the order of the columns: of campaigns (by quarters of an hour and days), of accounts (by quarters),
+# of senders in campaigns (by days).
+_SUMS = (
+    *("sent", "opened", "clicked", "replied", "bounced", "unsubscribed", "follow_up_count", "follow_up_reply_count"),
+    *("untracked", "first_sent", "first_opened", "opens", "clicks", "replies", "bounces", "unsubscribes"),
+)
+_ACCOUNT_SUMS = (
+    *("sent", "opened", "replied", "bounced", "unsubscribed", "opens", "clicks", "replies", "bounces", "unsubscribes"),
+)
+_DAY_SUMS = ("sent", "opened", "clicked", "replied", "bounced", "untracked", "first_sent", "first_opened")
+
+
+def _summed(names: Sequence[str]) -> str:
+    return ", ".join(f"sum({name})" for name in names)
+
+
+def _added(names: Sequence[str]) -> str:
+    """What is new comes to what is known."""
+    return ", ".join(f"{name} = known.{name} + excluded.{name}" for name in names)
+
+
+def _has_moved(names: Sequence[str]) -> str:
+    return f"({', '.join(names)}) <> ({', '.join('0' for _ in names)})"
 
 
 _KEPT: LiteralString = """
@@ -181,90 +207,25 @@ _WORK_OFF: LiteralString = f"""
             INSERT INTO mail_quarters AS known
             SELECT *
               FROM quarter
-             WHERE (sent, opened, clicked, replied, bounced, unsubscribed, follow_up_count, follow_up_reply_count,
-                    untracked, first_sent, first_opened, opens, clicks, replies, bounces, unsubscribes)
-                   <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+             WHERE {_has_moved(_SUMS)}
                 ON CONFLICT (campaign_id, at) DO UPDATE
-               SET sent = known.sent + excluded.sent,
-                   opened = known.opened + excluded.opened,
-                   clicked = known.clicked + excluded.clicked,
-                   replied = known.replied + excluded.replied,
-                   bounced = known.bounced + excluded.bounced,
-                   unsubscribed = known.unsubscribed + excluded.unsubscribed,
-                   follow_up_count = known.follow_up_count + excluded.follow_up_count,
-                   follow_up_reply_count = known.follow_up_reply_count + excluded.follow_up_reply_count,
-                   untracked = known.untracked + excluded.untracked,
-                   first_sent = known.first_sent + excluded.first_sent,
-                   first_opened = known.first_opened + excluded.first_opened,
-                   opens = known.opens + excluded.opens,
-                   clicks = known.clicks + excluded.clicks,
-                   replies = known.replies + excluded.replies,
-                   bounces = known.bounces + excluded.bounces,
-                   unsubscribes = known.unsubscribes + excluded.unsubscribes
+               SET {_added(_SUMS)}
         ), totals AS (
             INSERT INTO mail_totals AS known
             SELECT campaign_id, (at AT TIME ZONE 'UTC')::date,
-                   sum(sent),
-                   sum(opened),
-                   sum(clicked),
-                   sum(replied),
-                   sum(bounced),
-                   sum(unsubscribed),
-                   sum(follow_up_count),
-                   sum(follow_up_reply_count),
-                   sum(untracked),
-                   sum(first_sent),
-                   sum(first_opened),
-                   sum(opens),
-                   sum(clicks),
-                   sum(replies),
-                   sum(bounces),
-                   sum(unsubscribes)
+                   {_summed(_SUMS)}
               FROM quarter
              GROUP BY campaign_id, (at AT TIME ZONE 'UTC')::date
                 ON CONFLICT (campaign_id, day) DO UPDATE
-               SET sent = known.sent + excluded.sent,
-                   opened = known.opened + excluded.opened,
-                   clicked = known.clicked + excluded.clicked,
-                   replied = known.replied + excluded.replied,
-                   bounced = known.bounced + excluded.bounced,
-                   unsubscribed = known.unsubscribed + excluded.unsubscribed,
-                   follow_up_count = known.follow_up_count + excluded.follow_up_count,
-                   follow_up_reply_count = known.follow_up_reply_count + excluded.follow_up_reply_count,
-                   untracked = known.untracked + excluded.untracked,
-                   first_sent = known.first_sent + excluded.first_sent,
-                   first_opened = known.first_opened + excluded.first_opened,
-                   opens = known.opens + excluded.opens,
-                   clicks = known.clicks + excluded.clicks,
-                   replies = known.replies + excluded.replies,
-                   bounces = known.bounces + excluded.bounces,
-                   unsubscribes = known.unsubscribes + excluded.unsubscribes
+               SET {_added(_SUMS)}
         ), account AS (
             INSERT INTO account_quarters AS known
             SELECT %(user_id)s, at,
-                   sum(sent),
-                   sum(opened),
-                   sum(replied),
-                   sum(bounced),
-                   sum(unsubscribed),
-                   sum(opens),
-                   sum(clicks),
-                   sum(replies),
-                   sum(bounces),
-                   sum(unsubscribes)
+                   {_summed(_ACCOUNT_SUMS)}
               FROM quarter
              GROUP BY at
                 ON CONFLICT (user_id, at) DO UPDATE
-               SET sent = known.sent + excluded.sent,
-                   opened = known.opened + excluded.opened,
-                   replied = known.replied + excluded.replied,
-                   bounced = known.bounced + excluded.bounced,
-                   unsubscribed = known.unsubscribed + excluded.unsubscribed,
-                   opens = known.opens + excluded.opens,
-                   clicks = known.clicks + excluded.clicks,
-                   replies = known.replies + excluded.replies,
-                   bounces = known.bounces + excluded.bounces,
-                   unsubscribes = known.unsubscribes + excluded.unsubscribes
+               SET {_added(_ACCOUNT_SUMS)}
         ), day AS (
             SELECT campaign_id, mailbox_id, from_email, (sent_at AT TIME ZONE 'UTC')::date AS day,
                    sum(sign) AS sent,
@@ -282,17 +243,9 @@ _WORK_OFF: LiteralString = f"""
             INSERT INTO mail_days AS known
             SELECT *
               FROM day
-             WHERE (sent, opened, clicked, replied, bounced, untracked, first_sent, first_opened)
-                   <> (0, 0, 0, 0, 0, 0, 0, 0)
+             WHERE {_has_moved(_DAY_SUMS)}
                 ON CONFLICT (campaign_id, mailbox_id, from_email, day) DO UPDATE
-               SET sent = known.sent + excluded.sent,
-                   opened = known.opened + excluded.opened,
-                   clicked = known.clicked + excluded.clicked,
-                   replied = known.replied + excluded.replied,
-                   bounced = known.bounced + excluded.bounced,
-                   untracked = known.untracked + excluded.untracked,
-                   first_sent = known.first_sent + excluded.first_sent,
-                   first_opened = known.first_opened + excluded.first_opened
+               SET {_added(_DAY_SUMS)}
         )
         SELECT count(*) FROM note
 """  # noqa: S608 - constants

@@ -24,9 +24,14 @@ _LONGEST_FINISH_SECONDS = 25  # the parent waits for 20
 def main() -> None:
     """Send, read and deliver until SIGTERM."""
     settings, _ = child.begin()
-    gc.freeze()  # what was imported stays; a mail makes many objects and few circles, so they are looked for less often
-    gc.set_threshold(10_000, 20, 50)
+    collect_seldom()
     uvloop.run(_run(settings))
+
+
+def collect_seldom() -> None:
+    """What was imported stays; a mail makes many objects and few circles, so they are looked for less often."""
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 async def _run(settings: Settings) -> None:

@@ -6,6 +6,7 @@ the virtual clock: a process is alive or dead on the wall.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import LiteralString
 from uuid import UUID
 
 from outrider.kit.db import Db, as_ids, as_records, execute, fetch_all, fetch_dicts, fetch_value
@@ -238,24 +239,27 @@ async def remove_engine(db: Db, engine_id: UUID) -> None:
     await execute(db, "DELETE FROM engines WHERE id = %(id)s", {"id": engine_id})
 
 
-async def claim_leases(db: Db, engine_id: UUID, wall: datetime, *, at_most: int) -> list[int]:
-    """Take mailboxes that nobody holds; returns the ids taken. Several engines share the work by `at_most`.
+_BY_CAMPAIGN: LiteralString = (
+    "(SELECT min(cm.campaign_id) FROM campaign_mailboxes AS cm WHERE cm.mailbox_id = m.id), m.id"
+)
+"""Mailboxes of one campaign go to one engine, as far as that goes: two that plan a campaign wait for each other."""
 
-    Mailboxes of one campaign go to one engine, as far as that goes: two that plan a campaign wait for each other.
-    """
+
+async def claim_leases(db: Db, engine_id: UUID, wall: datetime, *, at_most: int) -> list[int]:
+    """Take mailboxes that nobody holds; returns the ids taken. Several engines share the work by `at_most`."""
     rows = await fetch_dicts(
         db,
-        """
+        f"""
         INSERT INTO mailbox_leases (mailbox_id, engine_id, leased_at)
         SELECT m.id, %(engine_id)s, %(wall)s
           FROM mailboxes AS m
          WHERE m.deleted_at IS NULL
            AND NOT EXISTS (SELECT FROM mailbox_leases AS l WHERE l.mailbox_id = m.id)
-         ORDER BY (SELECT min(cm.campaign_id) FROM campaign_mailboxes AS cm WHERE cm.mailbox_id = m.id), m.id
+         ORDER BY {_BY_CAMPAIGN}
          LIMIT %(at_most)s
             ON CONFLICT (mailbox_id) DO NOTHING
         RETURNING mailbox_id
-        """,
+        """,  # noqa: S608 - a constant
         {"engine_id": engine_id, "wall": wall, "at_most": at_most},
     )
     return [row["mailbox_id"] for row in rows]
@@ -265,12 +269,10 @@ async def give_up_leases(db: Db, engine_id: UUID, *, keep: int) -> list[int]:
     """Let go of what is above this engine's share, and of deleted mailboxes; returns the ids let go."""
     rows = await fetch_dicts(
         db,
-        """
+        f"""
         DELETE FROM mailbox_leases AS l
          USING (SELECT lease.mailbox_id, m.deleted_at IS NOT NULL AS is_deleted,
-                       row_number() OVER (ORDER BY (SELECT min(cm.campaign_id)
-                                                      FROM campaign_mailboxes AS cm
-                                                     WHERE cm.mailbox_id = m.id), m.id) AS place
+                       row_number() OVER (ORDER BY {_BY_CAMPAIGN}) AS place
                   FROM mailbox_leases AS lease
                   JOIN mailboxes AS m ON m.id = lease.mailbox_id
                  WHERE lease.engine_id = %(engine_id)s) AS mine
@@ -279,7 +281,7 @@ async def give_up_leases(db: Db, engine_id: UUID, *, keep: int) -> list[int]:
            AND NOT EXISTS (SELECT FROM dispatches AS d
                             WHERE d.mailbox_id = mine.mailbox_id AND d.state <> 'DEFERRED')
         RETURNING l.mailbox_id
-        """,
+        """,  # noqa: S608 - a constant
         {"engine_id": engine_id, "keep": keep},
     )
     return [row["mailbox_id"] for row in rows]

@@ -10,25 +10,14 @@ from outrider.kit.db import Database, execute, fetch_value
 from tests.contract.conftest import Caller
 from tests.support import make
 from tests.support.curl import Answer
-from tests.support.leads import mail, mark_sent
+from tests.support.leads import ADA, mail, mark_sent
 from tests.support.make import NOW
 from tests.support.shape import assert_shape, example
 
 EXAMPLES = example("leads")
 LEADS = {
     "lead_list": [
-        {
-            "email": "ada@hexly.io",
-            "first_name": "Ada",
-            "last_name": "Quill",
-            "phone_number": "+4670123456",
-            "company_name": "Hexly",
-            "website": "hexly.io",
-            "location": "Lund",
-            "custom_fields": {"Title": "CTO"},
-            "linkedin_profile": "linkedin.com/in/adaquill",
-            "company_url": "hexly.io",
-        },
+        {"email": "ada@hexly.io", **ADA},
         {"email": "bo@tarn.dev"},
     ],
     "settings": {"return_lead_ids": True},

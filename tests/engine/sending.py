@@ -1,13 +1,14 @@
 """An engine's outbound half against the sandbox, on a database that commits, with a clock that is moved by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from outrider.engine.inbound.readers import Inbound
 from outrider.engine.outbound import Outbound
 from outrider.engine.recorder import Recorder
 from outrider.engine.render import Links, Renderer
@@ -84,6 +85,18 @@ class Sending:
             smtp_port_type="NONE",
             **given,
         )
+
+    @asynccontextmanager
+    async def reading(self, mailbox_ids: Iterable[int]) -> AsyncIterator[None]:
+        """These mailboxes are read inside of the block."""
+        inbound = Inbound(self.database, self.clock, make.VAULT)  # type: ignore[arg-type]
+        task = asyncio.create_task(inbound.run(lambda: mailbox_ids))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     def recorder(self) -> Recorder:
         return Recorder(self.database, self.clock)  # type: ignore[arg-type]

@@ -2,11 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
-from outrider.engine.inbound.readers import Inbound
 from tests.engine.sending import Sending
-from tests.support import make
 from tests.support.imap_servers import FaultyImap, faulty_imap
 
 ONE_FOLDER = '* LIST (\\HasNoChildren) "/" INBOX\r\n{tag} OK done\r\n'
@@ -21,14 +19,8 @@ async def reading(sending: Sending, imap: FaultyImap) -> AsyncIterator[None]:
         mailbox_id = await sending.mailbox(
             await sending.world(db), imap_host="127.0.0.1", imap_port=imap.server.port, imap_port_type="NONE"
         )
-    inbound = Inbound(sending.database, sending.clock, make.VAULT)  # type: ignore[arg-type]
-    task = asyncio.create_task(inbound.run(lambda: [mailbox_id]))
-    try:
+    async with sending.reading([mailbox_id]):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def test_what_comes_while_a_folder_is_read_is_read_before_it_waits(sending: Sending) -> None:

@@ -1,11 +1,9 @@
 """Servers that misbehave: each in its own way at first, all at once; of each its mail is taken in, once."""
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 
-from outrider.engine.inbound.readers import Inbound
 from tests.engine.sending import Sending
-from tests.support import make
 from tests.support.imap_servers import DROP, FaultyImap, faulty_imap
 
 INBOX = '* LIST (\\HasNoChildren) "/" INBOX\r\n'
@@ -69,14 +67,8 @@ async def test_whatever_servers_do_each_mail_is_taken_in_once(sending: Sending) 
             imap = await stack.enter_async_context(faulty_imap(**{"LIST": ONE_FOLDER, **answers}))
             imap.mails[1] = _mail(number)
             mailboxes[await _mailbox(sending, imap)] = name
-        inbound = Inbound(sending.database, sending.clock, make.VAULT)  # type: ignore[arg-type]
-        task = asyncio.create_task(inbound.run(lambda: list(mailboxes)))
-        try:
+        async with sending.reading(list(mailboxes)):
             await _until_each_has_one(sending, mailboxes)
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
     rows = await sending.rows(
         "SELECT mailbox_id, subject, kind FROM messages WHERE direction = 'IN' ORDER BY mailbox_id"
     )

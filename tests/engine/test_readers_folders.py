@@ -1,11 +1,9 @@
 """Folders of a real Dovecot: what is read of them, at first and when their UIDs are new, and each mail once."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from outrider.engine.inbound.readers import Inbound
 from tests.engine.sending import Sending
 from tests.support import make
 from tests.support.dovecot import Dovecot, StartDovecot, dovecot
@@ -70,17 +68,9 @@ class Case:
         )
         self.server.deliver(BOX, raw.encode(), folder=folder)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[None]:
+    def reading(self) -> AbstractAsyncContextManager[None]:
         """The mailbox is read inside of the block."""
-        inbound = Inbound(self.sending.database, self.sending.clock, make.VAULT)  # type: ignore[arg-type]
-        task = asyncio.create_task(inbound.run(lambda: [self.mailbox_id]))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        return self.sending.reading([self.mailbox_id])
 
     async def received(self) -> list[tuple[str, str]]:
         rows = await self.sending.rows("SELECT kind, subject FROM messages WHERE direction = 'IN' ORDER BY subject")

@@ -8,21 +8,10 @@ import pytest
 from outrider.kit.db import Db, execute, fetch_value
 from tests.support import make
 from tests.support.client import ApiClient, fresh_client
-from tests.support.leads import add, add_one, change_place, mail, mark_sent, place
+from tests.support.leads import ADA, add, add_one, change_place, mail, mark_sent, place
 from tests.support.lists import fill, get, new_list, post
 from tests.support.make import NOW
 
-ADA = {
-    "first_name": "Ada",
-    "last_name": "Quill",
-    "phone_number": "+4670123456",
-    "company_name": "Hexly",
-    "website": "hexly.io",
-    "location": "Lund",
-    "custom_fields": {"Title": "CTO"},
-    "linkedin_profile": "linkedin.com/in/adaquill",
-    "company_url": "hexly.io",
-}
 LEAD_NOT_FOUND = (404, "Lead not found - Invalid lead_id.")
 
 

@@ -8,20 +8,9 @@ import pytest
 from outrider.kit.db import Db, execute
 from tests.support import make
 from tests.support.client import ApiClient, fresh_client
-from tests.support.leads import add, add_one, change_place, mail, mark_sent, place
+from tests.support.leads import ADA, add, add_one, change_place, mail, mark_sent, place
 from tests.support.make import NOW
 
-ADA = {
-    "first_name": "Ada",
-    "last_name": "Quill",
-    "phone_number": "+4670123456",
-    "company_name": "Hexly",
-    "website": "hexly.io",
-    "location": "Lund",
-    "custom_fields": {"Title": "CTO"},
-    "linkedin_profile": "linkedin.com/in/adaquill",
-    "company_url": "hexly.io",
-}
 LEAD_NOT_FOUND = {
     "ok": False,
     "error": "Lead not found - Invalid lead_id.",

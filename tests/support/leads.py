@@ -11,6 +11,18 @@ from tests.support.make import NOW
 
 _numbers = count(1)
 
+ADA = {
+    "first_name": "Ada",
+    "last_name": "Quill",
+    "phone_number": "+4670123456",
+    "company_name": "Hexly",
+    "website": "hexly.io",
+    "location": "Lund",
+    "custom_fields": {"Title": "CTO"},
+    "linkedin_profile": "linkedin.com/in/adaquill",
+    "company_url": "hexly.io",
+}
+
 
 async def add(api: ApiClient, campaign_id: int, *leads: str | dict[str, Any], **settings: bool) -> dict[str, Any]:
     """Add leads (addresses or whole leads); returns the answer, with the ids of the leads."""
