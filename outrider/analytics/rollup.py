@@ -68,8 +68,8 @@ async def work_off(db: Db, user_id: int, *, at_once: int = AT_ONCE) -> int:
     return done
 
 
-# What is summed, in the order of the columns: of campaigns (by quarters of an hour and days), of accounts (by quarters),
-# of senders in campaigns (by days).
+# What is summed, in the order of the columns: of campaigns (by quarters of an hour and days), of accounts (by
+# quarters), of senders in campaigns (by days).
 _SUMS = (
     *("sent", "opened", "clicked", "replied", "bounced", "unsubscribed", "follow_up_count", "follow_up_reply_count"),
     *("untracked", "first_sent", "first_opened", "opens", "clicks", "replies", "bounces", "unsubscribes"),
